@@ -100,10 +100,12 @@ def half_month_cells(moments: Ints) -> Ints:
     ValueError
         If a moment is not between 1900 and 2299.
     """
-    cell = np.searchsorted(KNOTS, np.asarray(moments, dtype=np.int64), side="right") - 1
-    if ((cell < 0) | (cell >= len(KNOTS) - 1)).any():
+    moments = np.asarray(moments, dtype=np.int64)
+    # Customers' moments span a few of the 400 years, and a search among few knots is several times as fast.
+    first, last = np.searchsorted(KNOTS, [moments.min(initial=NEVER), moments.max(initial=-NEVER)], side="right") - 1
+    if moments.size and (first < 0 or last >= len(KNOTS) - 1):
         raise ValueError(f"a seasonal clock covers the years {_FIRST_YEAR} to {_END_YEAR - 1}")
-    return np.asarray(cell, dtype=np.int64)
+    return np.asarray(first + np.searchsorted(KNOTS[first + 1 : last + 1], moments, side="right"), dtype=np.int64)
 
 
 def overlaps(begin: Ints, end: Ints) -> Floats:
