@@ -89,8 +89,12 @@ class Reference(Struct, frozen=True):
 
 def standardised(model: SegmentModel, population: Population) -> Floats:
     """Transformed and standardised features of customers, shape (n, 3)."""
+    return np.column_stack(_standardised(model, population))
+
+
+def _standardised(model: SegmentModel, population: Population) -> list[Floats]:
     columns: tuple[Ints | Floats, ...] = (population.recency, population.frequency, population.monetary)
-    return np.column_stack([transformed(model, feature, column) for feature, column in enumerate(columns)])
+    return [transformed(model, feature, column) for feature, column in enumerate(columns)]
 
 
 class Nearest(NamedTuple):
@@ -114,14 +118,14 @@ def nearest_centroids(model: SegmentModel, population: Population) -> Nearest:
     Under a model with a window, this says nothing of customers without a purchase in it: leave them out
     (:func:`clustered`).
     """
-    recency, frequency, monetary = standardised(model, population).T
+    recency, frequency, monetary = _standardised(model, population)
     numbers, least = np.zeros(len(population), dtype=np.int64), np.full(len(population), np.inf)
     # All customers of one centroid at a time: numpy is slow at loops over the few centroids of each customer.
     for number, centroid in enumerate(model.scored_centroids.tolist()):
         off_axis = (frequency - centroid[1]) ** 2 + (monetary - centroid[2]) ** 2
         squares = (recency - centroid[0]) ** 2 + off_axis
-        numbers[squares < least] = number
-        least = np.minimum(least, squares)
+        np.copyto(numbers, number, where=squares < least)
+        np.minimum(least, squares, out=least)
     return Nearest(numbers, least)
 
 
