@@ -125,7 +125,8 @@ class _Customer:
 
     def next_moment(self, window: int | None, after: int) -> int:
         """The next moment at which time alone could change the segment: a whole day of recency, or an expiry."""
-        day = self.counts_from + ((after - self.counts_from) // _DAY + 1) * _DAY
+        begin = self.counts_from
+        day = begin + ((after - begin) // _DAY + 1) * _DAY
         return min([day, *(moment for moment in self._expiries(window) if moment > after)])
 
     def last_moment(self, window: int | None) -> int:
@@ -139,9 +140,9 @@ class _Customer:
 
     @property
     def counts_from(self) -> int:
-        sales = self.sales
-        if sales:
-            return max(order.occurred_at for order in sales)
+        latest = max([order.occurred_at for order in self.ledger.values() if order.kind == "sale"], default=None)
+        if latest is not None:
+            return latest
         assert self.last_event_at is not None  # noqa: S101 - a customer has a record
         return self.last_event_at
 

@@ -20,25 +20,25 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from models.drift.adwin import DELTA, StandardisedAdwin
 from models.drift.challenger import Challenger
 from models.drift.psi import allowance, counts, psi
 from models.drift.reference import (
     MIN_RECENT,
+    Nearest,
     Population,
     Reference,
     clustered,
+    nearest_centroids,
     reference_of,
     segment_sizes,
-    squared_distances,
     take_reference,
 )
 from models.rhythm.carried import keeping, rhythm_of
 from models.rhythm.checked_model import has_seen
-from models.rhythm.prediction_check import PastCustomers, check_past
-from models.scoring import assign
+from models.rhythm.prediction_check import PastCustomers, check_number
+from models.rhythm.rhythm_model import p_order
 from models.segment_model import SegmentModel
 from models.units import MICROS_PER_DAY, Floats, Ints, from_micros
 
@@ -181,7 +181,9 @@ class DriftObserver:
             measured.append(Measurement(name, "", value, customers, usual, alarm=shift is not None))
             if shift is not None:
                 raised.append(Measurement(name, "", shift.after, customers, shift.before, alarm=True))
-        for measurement in self._distributions(window.base):
+        decided = clustered(self._model, window.base)
+        nearest = nearest_centroids(self._model, decided)
+        for measurement in self._distributions(window.base, decided.recent, nearest):
             measured.append(measurement)
             if measurement.alarm and self._persistence[measurement.name] == PERSISTENCE:
                 raised.append(measurement)
@@ -191,21 +193,20 @@ class DriftObserver:
                 raised.append(measurement)
         self._windows += 1
         challenger = self._learn(window)
-        measured += self._comparisons(challenger, window.base)
+        measured += self._comparisons(challenger, decided, nearest)
         kept = challenger if raised or self._windows % SNAPSHOT_WINDOWS == 0 else None
         return Observation(window.end, measured, raised, kept)
 
-    def _distributions(self, base: Population) -> Iterator[Measurement]:
+    def _distributions(self, base: Population, recent: Population, nearest: Nearest) -> Iterator[Measurement]:
         """Stability indices of the features and the segments, and the share of each segment."""
         reference = self._reference
         if reference is None:
             return
-        recent = clustered(self._model, base.recent)
         if len(recent) >= MIN_RECENT:
             for feature, values in recent.features.items():
                 edges, before = reference.bins(feature)
                 yield self._stability(feature, before, counts(values, edges), len(recent))
-        sizes = segment_sizes(self._model, base)
+        sizes = segment_sizes(self._model, nearest, len(base))
         usual = np.array([reference.segments.get(segment, 0) for segment in sizes])
         yield self._stability("segments", usual, np.array(list(sizes.values())), len(base))
         for segment, size in sizes.items():
@@ -225,7 +226,7 @@ class DriftObserver:
             begin, customers = window.end - days * MICROS_PER_DAY, len(past.ordered)
             if self._rhythm is None or begin < self._begin or has_seen(self._rhythm, begin) or not customers:
                 continue
-            found = check_past(self._rhythm, past, begin, days)
+            found = check_number(p_order(self._rhythm, past.histories, begin, days), past.ordered)
             name = f"within_{days}_days"
             self._persistence[name] = self._persistence.get(name, 0) + 1 if found.is_wrong else 0
             yield Measurement(
@@ -242,35 +243,33 @@ class DriftObserver:
         self._challenger.learn(window.base, seed=window.end // WINDOW)
         return keeping(self._challenger.model(cutoff=from_micros(window.end).isoformat()), self._model)
 
-    def _comparisons(self, challenger: SegmentModel, base: Population) -> Iterator[Measurement]:
-        """Agreement of the two models, and how well each one fits all customers and recent customers."""
-        base = clustered(self._model, base)
-        if not len(base):
+    def _comparisons(self, challenger: SegmentModel, decided: Population, nearest: Nearest) -> Iterator[Measurement]:
+        """Agreement of the two models, and how well each one fits all customers and recent customers.
+
+        Parameters
+        ----------
+        decided, nearest
+            The customers whom a distance decides, and the champion's nearest centroid of each.
+        """
+        customers = len(decided)
+        if not customers:
             return
         before = None if self._reference is None else self._reference.inertia
-        yield Measurement("agreement", "", agreement(self._model, challenger, base), len(base))
-        yield Measurement("inertia", "champion", inertia(self._model, base), len(base), before)
-        yield Measurement("inertia", "challenger", inertia(challenger, base), len(base))
-        recent = base.recent
-        if len(recent) >= MIN_RECENT:
-            for name, model in (("champion", self._model), ("challenger", challenger)):
-                yield Measurement("inertia_recent", name, inertia(model, recent), len(recent))
+        other = nearest_centroids(challenger, decided)
+        yield Measurement("agreement", "", agreement(self._model, nearest, challenger, other), customers)
+        yield Measurement("inertia", "champion", float(nearest.squares.mean()), customers, before)
+        yield Measurement("inertia", "challenger", float(other.squares.mean()), customers)
+        recent = decided.is_recent
+        count = int(np.count_nonzero(recent))
+        if count >= MIN_RECENT:
+            for name, squares in (("champion", nearest.squares), ("challenger", other.squares)):
+                yield Measurement("inertia_recent", name, float(squares[recent].mean()), count)
 
 
-def agreement(one: SegmentModel, other: SegmentModel, population: Population) -> float:
+def agreement(one: SegmentModel, first: Nearest, other: SegmentModel, second: Nearest) -> float:
     """Share of customers that two models assign to a segment with the same id, from 0 to 1."""
-    first, second = (_segments(model, population) for model in (one, other))
-    return float((first == second).mean())
-
-
-def inertia(model: SegmentModel, population: Population) -> float:
-    """Mean squared distance to the nearest centroid, in the model's own squared standard deviations."""
-    return float(squared_distances(model, population).mean())
-
-
-def _segments(model: SegmentModel, population: Population) -> NDArray[np.str_]:
-    numbers = assign(model, population.recency, population.frequency, population.monetary)
-    return np.array(list(model.index))[numbers]
+    same = np.array([one.index.get(segment, -1) for segment in other.index])
+    return float((first.numbers == same[second.numbers]).mean())
 
 
 def _incoming(model: SegmentModel, window: Window) -> dict[str, float]:
@@ -279,7 +278,7 @@ def _incoming(model: SegmentModel, window: Window) -> dict[str, float]:
     found = {}
     arrivals = clustered(model, window.base.where(window.arrivals))
     if len(arrivals) >= MIN_PER_WINDOW:
-        found["distance"] = float(np.sqrt(squared_distances(model, arrivals)).mean())
+        found["distance"] = float(np.sqrt(nearest_centroids(model, arrivals).squares).mean())
     if sales >= MIN_PER_WINDOW:
         # A geometric mean, because one huge order would dominate the arithmetic mean of a day.
         found["basket"] = float(np.expm1(np.log1p(window.sales).mean()))

@@ -18,6 +18,8 @@ Yurdakul, B., & Naranjo, J. (2020). Statistical properties of the population sta
 Validation 14(4): the distribution under no shift.
 """
 
+from functools import cache
+
 import numpy as np
 
 from models.units import Floats, Ints
@@ -77,10 +79,16 @@ def allowance(bins: int, reference: int, now: int) -> float:
     """
     if not reference or not now:
         return float("inf")
+    return _chance(bins - 1) * (1 / reference + 1 / now) if bins > 1 else 0.0
+
+
+@cache
+def _chance(freedom: int) -> float:
+    """The value that a chi-squared variable exceeds with the probability :data:`_CHANCE`."""
     # Imported here because scipy.stats is slow to import and only drift observers need it.
     from scipy.stats import chi2
 
-    return float(chi2.isf(_CHANCE, bins - 1)) * (1 / reference + 1 / now) if bins > 1 else 0.0
+    return float(chi2.isf(_CHANCE, freedom))
 
 
 def _shares(sample: Ints) -> Floats:

@@ -6,16 +6,16 @@ keep growing even in a stable shop; among recent customers, distributions are st
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 
 from models.drift.psi import counts, quantile_edges
-from models.scoring import assign, off_axis_distances, transformed
-from models.segment_model import FEATURES, SegmentModel
-from models.units import Floats, Ints
+from models.scoring import transformed
+from models.segment_model import FEATURES, INACTIVE, SegmentModel
+from models.units import Bools, Floats, Ints
 
 METADATA_KEY = "reference"
 #: Whole weeks, so that every weekday has the same weight.
@@ -39,9 +39,14 @@ class Population(Struct, frozen=True):
         return Population(self.recency[chosen], self.frequency[chosen], self.monetary[chosen])
 
     @property
+    def is_recent(self) -> Bools:
+        """Who bought in the last :data:`RECENT_DAYS` days."""
+        return np.asarray(self.recency < RECENT_DAYS)
+
+    @property
     def recent(self) -> "Population":
         """The customers who bought in the last :data:`RECENT_DAYS` days."""
-        return self.where(self.recency < RECENT_DAYS)
+        return self.where(self.is_recent)
 
     @property
     def features(self) -> dict[str, Floats | Ints]:
@@ -84,19 +89,44 @@ class Reference(Struct, frozen=True):
 
 def standardised(model: SegmentModel, population: Population) -> Floats:
     """Transformed and standardised features of customers, shape (n, 3)."""
+    return np.column_stack(_standardised(model, population))
+
+
+def _standardised(model: SegmentModel, population: Population) -> list[Floats]:
     columns: tuple[Ints | Floats, ...] = (population.recency, population.frequency, population.monetary)
-    return np.column_stack([transformed(model, feature, column) for feature, column in enumerate(columns)])
+    return [transformed(model, feature, column) for feature, column in enumerate(columns)]
 
 
-def squared_distances(model: SegmentModel, population: Population) -> Floats:
-    """Squared distance of each customer to the nearest centroid, shape (n,), in squared standard deviations.
+class Nearest(NamedTuple):
+    """The nearest centroid of each of n customers.
+
+    Parameters
+    ----------
+    numbers
+        Shape (n,): indices into ``model.segments``, as :func:`models.scoring.assign` gives them.
+    squares
+        Shape (n,): squared distances in squared standard deviations.
+    """
+
+    numbers: Ints
+    squares: Floats
+
+
+def nearest_centroids(model: SegmentModel, population: Population) -> Nearest:
+    """The nearest centroid of each customer.
 
     Under a model with a window, this says nothing of customers without a purchase in it: leave them out
     (:func:`clustered`).
     """
-    recency = transformed(model, 0, population.recency)[:, None]
-    off_axis = off_axis_distances(model, population.frequency, population.monetary)
-    return np.asarray(((recency - model.scored_centroids[:, 0]) ** 2 + off_axis).min(axis=1))
+    recency, frequency, monetary = _standardised(model, population)
+    numbers, least = np.zeros(len(population), dtype=np.int64), np.full(len(population), np.inf)
+    # All customers of one centroid at a time: numpy is slow at loops over the few centroids of each customer.
+    for number, centroid in enumerate(model.scored_centroids.tolist()):
+        off_axis = (frequency - centroid[1]) ** 2 + (monetary - centroid[2]) ** 2
+        squares = (recency - centroid[0]) ** 2 + off_axis
+        np.copyto(numbers, number, where=squares < least)
+        np.minimum(least, squares, out=least)
+    return Nearest(numbers, least)
 
 
 def clustered(model: SegmentModel, population: Population) -> Population:
@@ -104,11 +134,11 @@ def clustered(model: SegmentModel, population: Population) -> Population:
     return population if model.window_days is None else population.where(population.frequency > 0)
 
 
-def segment_sizes(model: SegmentModel, population: Population) -> dict[str, int]:
-    """Number of customers in each segment, by id, in the model's order."""
-    numbers = assign(model, population.recency, population.frequency, population.monetary)
-    sizes = np.bincount(numbers, minlength=len(model.segments)).tolist()
-    return dict(zip(model.index, sizes, strict=True))
+def segment_sizes(model: SegmentModel, nearest: Nearest, customers: int) -> dict[str, int]:
+    """Number of customers in each segment, by id, in the model's order; those whom no distance decides are inactive."""
+    sizes = dict(zip(model.index, np.bincount(nearest.numbers, minlength=len(model.segments)).tolist(), strict=True))
+    undecided = customers - len(nearest.numbers)
+    return sizes | {INACTIVE: undecided} if undecided else sizes
 
 
 def take_reference(model: SegmentModel, population: Population) -> Reference | None:
@@ -116,12 +146,13 @@ def take_reference(model: SegmentModel, population: Population) -> Reference | N
     recent = clustered(model, population.recent)
     if len(recent) < MIN_RECENT:
         return None
+    nearest = nearest_centroids(model, clustered(model, population))
     edges = {name: quantile_edges(values) for name, values in recent.features.items()} | {FEATURES[0]: WEEKS}
     return Reference(
         edges={name: values.tolist() for name, values in edges.items()},
         binned={name: counts(values, edges[name]).tolist() for name, values in recent.features.items()},
-        segments=segment_sizes(model, population),
-        inertia=float(squared_distances(model, clustered(model, population)).mean()),
+        segments=segment_sizes(model, nearest, len(population)),
+        inertia=float(nearest.squares.mean()),
     )
 
 

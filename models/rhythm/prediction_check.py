@@ -51,14 +51,15 @@ class PredictionCheck(NamedTuple):
     standard_error
         Of their number, if every probability were right.
     tenths
-        The lowest predictions first; those without a customer are left out.
+        The lowest predictions first; those without a customer are left out. None are there if only the number was
+        compared.
     """
 
     customers: int
     predicted: float
     ordered: int
     standard_error: float
-    tenths: tuple[Tenth, ...]
+    tenths: tuple[Tenth, ...] = ()
 
     @property
     def allowance(self) -> float:
@@ -95,14 +96,20 @@ def check_predictions(probability: Floats, ordered: Bools) -> PredictionCheck:
         Shape (n,): each customer's predicted probability of an order, and whether there was one.
     """
     parts = (part for part in tenths(probability) if len(part))
+    return check_number(probability, ordered)._replace(
+        tenths=tuple(
+            Tenth(len(part), float(probability[part].sum()), int(np.count_nonzero(ordered[part]))) for part in parts
+        )
+    )
+
+
+def check_number(probability: Floats, ordered: Bools) -> PredictionCheck:
+    """Compare only the number: :func:`check_predictions` without tenths, for which all predictions are sorted."""
     return PredictionCheck(
         customers=len(probability),
         predicted=float(probability.sum()),
         ordered=int(np.count_nonzero(ordered)),
         standard_error=float(np.sqrt((probability * (1 - probability)).sum())),
-        tenths=tuple(
-            Tenth(len(part), float(probability[part].sum()), int(np.count_nonzero(ordered[part]))) for part in parts
-        ),
     )
 
 

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from tests.support.yaml_files import parsed
+
 RULES = Path(__file__).parents[2] / "deploy" / "alerts.yaml"
 PROMTOOL = os.environ.get("SEGUE_TEST_PROMTOOL") or shutil.which("promtool")
 NEEDS_PROMTOOL = pytest.mark.skipif(PROMTOOL is None, reason="promtool is missing (Debian: prometheus)")
@@ -69,5 +71,5 @@ def firing(series: Series, alert: str, folder: Path) -> bool:
 
 def alerts() -> dict[str, str]:
     """The expression of each alarm."""
-    groups = yaml.safe_load(RULES.read_text())["groups"]
+    groups = parsed(RULES.read_text())["groups"]
     return {rule["alert"]: rule["expr"] for group in groups for rule in group["rules"]}

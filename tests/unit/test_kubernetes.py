@@ -7,17 +7,17 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
 
 from runtime.settings import Settings, variables
 from tests.support.commands import parse
 from tests.support.documented import block
+from tests.support.yaml_files import all_parsed, parsed
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
-KUSTOMIZATION: dict[str, Any] = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
+KUSTOMIZATION: dict[str, Any] = parsed((FOLDER / "kustomization.yaml").read_text())
 OBJECTS: list[dict[str, Any]] = [
-    each for name in KUSTOMIZATION["resources"] for each in yaml.safe_load_all((FOLDER / name).read_text())
+    each for name in KUSTOMIZATION["resources"] for each in all_parsed((FOLDER / name).read_text())
 ]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -113,13 +113,13 @@ def test_every_command_is_one_that_segue_understands(name: str) -> None:
 
 
 def test_the_kustomization_of_the_page_is_one_of_these_objects() -> None:
-    shown = yaml.safe_load(block("docs/production.md", "# kustomization.yaml").text)
+    shown = parsed(block("docs/production.md", "# kustomization.yaml").text)
     assert shown["resources"] == ["../segue/deploy/kubernetes"]
     assert {(each["name"], each["newTag"]) for each in shown["images"]} == {
         (each["name"], each["newTag"]) for each in KUSTOMIZATION["images"]
     }
     for each in shown["patches"]:
-        patch = yaml.safe_load(each["patch"])
+        patch = parsed(each["patch"])
         [patched] = [known for known in OBJECTS if name_of(known) == name_of(patch)]
         assert set(patch["data"]) <= set(patched["data"])
 

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import yaml
-
 from tests.support.promtool import NEEDS_PROMTOOL, RULES, promtool
+from tests.support.yaml_files import parsed
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "prometheus.yaml"
-CONFIG = yaml.safe_load(EXAMPLE.read_text())
+CONFIG = parsed(EXAMPLE.read_text())
 
 
 def test_it_loads_the_rules_and_scrapes_the_job_that_they_name() -> None:

@@ -17,7 +17,6 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 from sqlalchemy import Engine, make_url, text
 
 from batch.reconcile_stream import differences
@@ -32,11 +31,12 @@ from tests.support.apache_kafka import running_kafka
 from tests.support.local_stack import wait_until
 from tests.support.postgres import running_postgres
 from tests.support.web import answers
+from tests.support.yaml_files import parsed
 
 pytestmark = pytest.mark.kafka
 
 ROOT = Path(__file__).parents[3]
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+SERVICES: dict[str, dict[str, Any]] = parsed((ROOT / "docker-compose.yml").read_text())["services"]
 WORKERS = 3
 REAL, SHOP = "online_retail_II.parquet", "shop.parquet"
 ENV_FILE = {

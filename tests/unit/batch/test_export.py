@@ -3,7 +3,6 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-import skops.io
 
 from batch.choices import Format
 from batch.export import write_model
@@ -27,6 +26,9 @@ def test_the_written_json_is_read_as_an_equal_model(model: SegmentModel, tmp_pat
 
 @pytest.mark.parametrize("form", ["skops", "joblib"])
 def test_a_written_pipeline_predicts_the_same_segments(model: SegmentModel, form: Format, tmp_path: Path) -> None:
+    # Imported here because skops takes half a second to import, in every process that collects this file.
+    import skops.io
+
     path = tmp_path / f"model.{form}"
     write_model(model, path, form)
     # skops loads without trusted types; the joblib file is a pickle that this test wrote.

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -188,8 +189,12 @@ EVENT_TIMES: list[datetime | None] = [START + days * DAY for days in (200, 150, 
 ROWS = a_history(seed=3)
 MODEL = model_on("log1p")
 MODELS = {MODEL.version: MODEL}
-RIGHT = streamed(ROWS, MODEL, EVENT_TIMES)
 DATASET = table(ROWS)
+
+
+@cache
+def right() -> StreamState:
+    return streamed(ROWS, MODEL, EVENT_TIMES)
 
 
 @pytest.mark.parametrize("transform", ["log1p", "identity"])
@@ -206,7 +211,7 @@ def test_a_correct_stream_has_no_differences(transform: Transform, seed: int) ->
 
 
 def test_an_empty_stream_has_no_differences() -> None:
-    nothing = StreamState(RIGHT.customers[:0], RIGHT.transactions[:0], RIGHT.changes[:0], RIGHT.progress[:0])
+    nothing = StreamState(right().customers[:0], right().transactions[:0], right().changes[:0], right().progress[:0])
     assert reconcile(DATASET, nothing, MODELS).empty
 
 
@@ -216,87 +221,117 @@ def test_a_partition_without_a_tick_has_no_due_transactions() -> None:
 
 
 def test_a_repeated_invoice_counts_once() -> None:
-    assert reconcile(pd.concat([DATASET, DATASET.sample(20, random_state=1)]), RIGHT, MODELS).empty
+    assert reconcile(pd.concat([DATASET, DATASET.sample(20, random_state=1)]), right(), MODELS).empty
 
 
 Break = Callable[[StreamState], StreamState]
 
 
-def changed(part: str, row: int, **values: Any) -> Break:
-    """A defect: other values in one row of one table."""
+def changed(part: str, row: Callable[[], int] | int, **values: Any) -> Break:
+    """A defect: other values in one row of one table; what is callable says its number or value when it is needed."""
 
     def apply(stream: StreamState) -> StreamState:
         frame = getattr(stream, part).copy()
         for name, value in values.items():
-            frame.loc[frame.index[row], name] = value
+            frame.loc[frame.index[_now(row)], name] = _now(value)
         return replace(stream, **{part: frame})
 
     return apply
 
 
-def lost(part: str, row: int) -> Break:
+def lost(part: str, row: Callable[[], int] | int) -> Break:
     """A defect: a missing row of one table."""
-    return lambda stream: replace(stream, **{part: getattr(stream, part).drop(getattr(stream, part).index[row])})
+    return lambda stream: replace(stream, **{part: getattr(stream, part).drop(getattr(stream, part).index[_now(row)])})
+
+
+def _now(value: Any) -> Any:
+    return value() if callable(value) else value
 
 
 def row_of(frame: pd.DataFrame, condition: pd.Series) -> int:
     return int(np.flatnonzero(condition)[0])
 
 
-CUSTOMERS = RIGHT.customers
-BUYER = row_of(CUSTOMERS, CUSTOMERS["sequence"] > 2)
-NEVER_BOUGHT = row_of(CUSTOMERS, CUSTOMERS["frequency"] == 0)
-MOVING = row_of(CUSTOMERS, CUSTOMERS["next_change_at"].notna())
-SETTLED = row_of(CUSTOMERS, (CUSTOMERS["frequency"] > 0) & CUSTOMERS["next_change_at"].isna())
-ELSEWHERE = next(s.id for s in MODEL.segments if s.id != CUSTOMERS["segment"].iloc[BUYER])
-LATER = CUSTOMERS["next_change_at"].iloc[MOVING] + DAY
 WRONG_MOMENT = pd.Timestamp(START - DAY).as_unit("us")
-FIRST_CHANGE = row_of(RIGHT.changes, RIGHT.changes["customer_id"] == CUSTOMERS["customer_id"].iloc[BUYER])
+
+
+def buyer() -> int:
+    return row_of(right().customers, right().customers["sequence"] > 2)
+
+
+def never_bought() -> int:
+    return row_of(right().customers, right().customers["frequency"] == 0)
+
+
+def moving() -> int:
+    return row_of(right().customers, right().customers["next_change_at"].notna())
+
+
+def settled() -> int:
+    customers = right().customers
+    return row_of(customers, (customers["frequency"] > 0) & customers["next_change_at"].isna())
+
+
+def first_change() -> int:
+    return row_of(right().changes, right().changes["customer_id"] == right().customers["customer_id"].iloc[buyer()])
+
+
+def elsewhere() -> str:
+    return next(s.id for s in MODEL.segments if s.id != right().customers["segment"].iloc[buyer()])
+
+
+def later() -> pd.Timestamp:
+    moment: pd.Timestamp = right().customers["next_change_at"].iloc[moving()] + DAY
+    return moment
+
+
+def sooner() -> pd.Timestamp:
+    return later() - 2 * DAY
 
 
 @pytest.mark.parametrize(
     ("break_it", "expected"),
     [
-        (changed("customers", BUYER, frequency=999), {("customer", "frequency")}),
-        (changed("customers", BUYER, gross_units=1), {("customer", "gross_units")}),
-        (changed("customers", BUYER, returned_units=1), {("customer", "returned_units")}),
-        (changed("customers", BUYER, first_purchase_at=WRONG_MOMENT), {("customer", "first_purchase_at")}),
-        (changed("customers", BUYER, last_purchase_at=WRONG_MOMENT), {("customer", "last_purchase_at")}),
-        (changed("customers", BUYER, last_event_at=WRONG_MOMENT), {("customer", "last_event_at")}),
-        (changed("customers", BUYER, model_version="k5-0"), {("customer", "model_version")}),
-        (changed("customers", BUYER, segment=ELSEWHERE), {("customer", "segment"), ("history", "segment")}),
-        (changed("customers", BUYER, segment=None), {("customer", "segment"), ("history", "segment")}),
-        (changed("customers", NEVER_BOUGHT, segment="lost"), {("customer", "segment"), ("history", "segment")}),
-        (changed("customers", BUYER, sequence=99), {("history", "sequence")}),
-        (changed("customers", BUYER, segment_since=WRONG_MOMENT), {("history", "segment_since")}),
-        (changed("customers", MOVING, next_change_at=LATER), {("customer", "next_change_at")}),
-        (changed("customers", MOVING, next_change_at=LATER - 2 * DAY), {("customer", "next_change_at")}),
-        (changed("customers", MOVING, next_change_at=None), {("customer", "next_change_at")}),
-        (changed("customers", MOVING, next_segment=None), {("customer", "next_segment")}),
-        (changed("customers", SETTLED, next_change_at=LATER), {("customer", "next_change_at")}),
-        (lost("customers", NEVER_BOUGHT), {("customer", "row")}),
-        (lost("customers", BUYER), {("customer", "row"), ("history", "row")}),
+        (changed("customers", buyer, frequency=999), {("customer", "frequency")}),
+        (changed("customers", buyer, gross_units=1), {("customer", "gross_units")}),
+        (changed("customers", buyer, returned_units=1), {("customer", "returned_units")}),
+        (changed("customers", buyer, first_purchase_at=WRONG_MOMENT), {("customer", "first_purchase_at")}),
+        (changed("customers", buyer, last_purchase_at=WRONG_MOMENT), {("customer", "last_purchase_at")}),
+        (changed("customers", buyer, last_event_at=WRONG_MOMENT), {("customer", "last_event_at")}),
+        (changed("customers", buyer, model_version="k5-0"), {("customer", "model_version")}),
+        (changed("customers", buyer, segment=elsewhere), {("customer", "segment"), ("history", "segment")}),
+        (changed("customers", buyer, segment=None), {("customer", "segment"), ("history", "segment")}),
+        (changed("customers", never_bought, segment="lost"), {("customer", "segment"), ("history", "segment")}),
+        (changed("customers", buyer, sequence=99), {("history", "sequence")}),
+        (changed("customers", buyer, segment_since=WRONG_MOMENT), {("history", "segment_since")}),
+        (changed("customers", moving, next_change_at=later), {("customer", "next_change_at")}),
+        (changed("customers", moving, next_change_at=sooner), {("customer", "next_change_at")}),
+        (changed("customers", moving, next_change_at=None), {("customer", "next_change_at")}),
+        (changed("customers", moving, next_segment=None), {("customer", "next_segment")}),
+        (changed("customers", settled, next_change_at=later), {("customer", "next_change_at")}),
+        (lost("customers", never_bought), {("customer", "row")}),
+        (lost("customers", buyer), {("customer", "row"), ("history", "row")}),
         (changed("transactions", 7, amount_units=1), {("ledger", "t0007 amount_units")}),
         (changed("transactions", 7, kind="gift"), {("ledger", "t0007 kind")}),
         (changed("transactions", 7, occurred_at=WRONG_MOMENT), {("ledger", "t0007 occurred_at")}),
-        (changed("changes", FIRST_CHANGE, sequence=0), {("history", "sequence")}),
-        (changed("changes", FIRST_CHANGE, from_segment=ELSEWHERE), {("history", "from_segment")}),
-        (changed("changes", FIRST_CHANGE, frequency=500), {("history", "to_segment")}),
+        (changed("changes", first_change, sequence=0), {("history", "sequence")}),
+        (changed("changes", first_change, from_segment=elsewhere), {("history", "from_segment")}),
+        (changed("changes", first_change, frequency=500), {("history", "to_segment")}),
     ],
 )  # fmt: skip
 def test_every_defect_is_reported_and_nothing_else(break_it: Break, expected: set[tuple[str, str]]) -> None:
-    found = reconcile(DATASET, break_it(RIGHT), MODELS)
+    found = reconcile(DATASET, break_it(right()), MODELS)
     assert set(zip(found["what"], found["field"], strict=True)) == expected
     assert found["customer_id"].nunique() == 1
 
 
 def test_a_difference_has_the_expected_and_the_actual_value() -> None:
-    frequency = int(CUSTOMERS["frequency"].iloc[BUYER])
-    found = reconcile(DATASET, changed("customers", BUYER, frequency=999)(RIGHT), MODELS)
+    frequency = int(right().customers["frequency"].iloc[buyer()])
+    found = reconcile(DATASET, changed("customers", buyer, frequency=999)(right()), MODELS)
     assert found.to_dict("records") == [
         {
             "what": "customer",
-            "customer_id": CUSTOMERS["customer_id"].iloc[BUYER],
+            "customer_id": right().customers["customer_id"].iloc[buyer()],
             "field": "frequency",
             "expected": frequency,
             "actual": 999,
@@ -305,16 +340,16 @@ def test_a_difference_has_the_expected_and_the_actual_value() -> None:
 
 
 def test_a_skipped_transaction_is_reported() -> None:
-    found = reconcile(DATASET, lost("transactions", 0)(RIGHT), MODELS)
+    found = reconcile(DATASET, lost("transactions", 0)(right()), MODELS)
     missing = found[found["what"] == "ledger"]
     assert missing[["field", "expected", "actual"]].to_numpy().tolist() == [["t0000", "present", "missing"]]
 
 
 def test_a_skipped_customer_is_reported() -> None:
-    somebody = CUSTOMERS["customer_id"].iloc[BUYER]
-    without = {part: getattr(RIGHT, part) for part in ("customers", "transactions", "changes")}
+    somebody = right().customers["customer_id"].iloc[buyer()]
+    without = {part: getattr(right(), part) for part in ("customers", "transactions", "changes")}
     without = {part: frame[frame["customer_id"] != somebody] for part, frame in without.items()}
-    found = reconcile(DATASET, StreamState(**without, progress=RIGHT.progress), MODELS)
+    found = reconcile(DATASET, StreamState(**without, progress=right().progress), MODELS)
     # The partition of an unknown customer is unknown, so all partitions must have passed the transaction.
     owed = DATASET[(DATASET["customer_id"] == somebody) & (DATASET["occurred_at"] <= min(filter(None, EVENT_TIMES)))]
     assert sorted(found["field"]) == sorted(owed["transaction_id"])
@@ -323,8 +358,8 @@ def test_a_skipped_customer_is_reported() -> None:
 
 
 def test_a_transaction_that_is_not_in_the_dataset_is_reported() -> None:
-    made_up = RIGHT.transactions.tail(1).assign(transaction_id="made up")
-    stream = replace(RIGHT, transactions=pd.concat([RIGHT.transactions, made_up]))
+    made_up = right().transactions.tail(1).assign(transaction_id="made up")
+    stream = replace(right(), transactions=pd.concat([right().transactions, made_up]))
     found = reconcile(DATASET, stream, MODELS)
     assert found[["what", "field", "expected", "actual"]].to_numpy().tolist() == [
         ["ledger", "made up", "missing", "present"]
@@ -332,14 +367,14 @@ def test_a_transaction_that_is_not_in_the_dataset_is_reported() -> None:
 
 
 def test_a_missing_change_breaks_the_chain() -> None:
-    found = reconcile(DATASET, lost("changes", FIRST_CHANGE + 1)(RIGHT), MODELS)
+    found = reconcile(DATASET, lost("changes", first_change() + 1)(right()), MODELS)
     assert set(found["what"]) == {"history"}
     assert {"sequence", "from_segment"} <= set(found["field"])
 
 
 def test_a_missing_last_change_contradicts_the_customer_s_segment() -> None:
-    last = FIRST_CHANGE + int(CUSTOMERS["sequence"].iloc[BUYER]) - 1
-    found = reconcile(DATASET, lost("changes", last)(RIGHT), MODELS)
+    last = first_change() + int(right().customers["sequence"].iloc[buyer()]) - 1
+    found = reconcile(DATASET, lost("changes", last)(right()), MODELS)
     assert set(zip(found["what"], found["field"], strict=True)) == {
         ("history", "segment"),
         ("history", "segment_since"),
@@ -360,25 +395,25 @@ BOTH = MODELS | {EARLIER.version: EARLIER}
 
 def test_changes_are_scored_under_the_model_that_made_them() -> None:
     point = {"recency_days": 5, "frequency": 3, "monetary_units": 400_000}
-    right = segment_of(EARLIER, 5, 3, 400_000)
-    (wrong,) = EARLIER.index.keys() - {right}
-    for to_segment, expected in ((right, []), (wrong, [right])):
+    nearest = segment_of(EARLIER, 5, 3, 400_000)
+    (wrong,) = EARLIER.index.keys() - {nearest}
+    for to_segment, expected in ((nearest, []), (wrong, [nearest])):
         earlier = {"model_version": EARLIER.version, "to_segment": to_segment, **point}
-        found = reconcile(DATASET, changed("changes", FIRST_CHANGE, **earlier)(RIGHT), BOTH)
+        found = reconcile(DATASET, changed("changes", first_change, **earlier)(right()), BOTH)
         assert found[found["field"] == "to_segment"]["expected"].tolist() == expected
 
 
 def test_a_change_under_an_unknown_model_is_reported() -> None:
-    found = reconcile(DATASET, changed("changes", FIRST_CHANGE, model_version="k5-unheard-of")(RIGHT), MODELS)
+    found = reconcile(DATASET, changed("changes", first_change, model_version="k5-unheard-of")(right()), MODELS)
     reported = found[["what", "field", "expected"]].to_numpy().tolist()
     assert reported == [["history", "to_segment", "under an unknown model"]]
 
 
 def test_customers_who_wait_to_be_rescored_differ_in_the_model_version_only() -> None:
-    activated = RIGHT.progress.assign(model_version=[EARLIER.version, *RIGHT.progress["model_version"][1:]])
-    found = reconcile(DATASET, replace(RIGHT, progress=activated), BOTH)
+    activated = right().progress.assign(model_version=[EARLIER.version, *right().progress["model_version"][1:]])
+    found = reconcile(DATASET, replace(right(), progress=activated), BOTH)
     assert set(zip(found["what"], found["field"], strict=True)) == {("customer", "model_version")}
-    waiting = CUSTOMERS[CUSTOMERS["partition"] == 0]
+    waiting = right().customers[right().customers["partition"] == 0]
     assert sorted(found["customer_id"]) == sorted(waiting["customer_id"])
     assert set(found["expected"]) == {EARLIER.version}
 
@@ -387,11 +422,11 @@ def test_partitions_may_be_under_different_models() -> None:
     other = streamed(ROWS, EARLIER, EVENT_TIMES)
 
     def mixed(part: str) -> pd.DataFrame:
-        ours, theirs = pd.DataFrame(getattr(RIGHT, part)), pd.DataFrame(getattr(other, part))
+        ours, theirs = pd.DataFrame(getattr(right(), part)), pd.DataFrame(getattr(other, part))
         return pd.concat([ours[_home(ours) != 1], theirs[_home(theirs) == 1]], ignore_index=True)
 
     parts: dict[str, Any] = {part: mixed(part) for part in ("customers", "changes", "progress")}
-    found = reconcile(DATASET, replace(RIGHT, **parts), BOTH)
+    found = reconcile(DATASET, replace(right(), **parts), BOTH)
     assert found.empty, found.to_string()
 
 
@@ -405,8 +440,8 @@ def test_every_transaction_is_missing_from_a_stream_that_received_none() -> None
     model = fit(profiles_as_of(transactions, end)).model
     models = {model.version: model}
     progress = table([{"partition": 0, "event_time": end, "model_version": model.version}])
-    empty = StreamState(CUSTOMERS[:0], RIGHT.transactions[:0], RIGHT.changes[:0], progress)
-    ledger = transactions.assign(revision=0)[RIGHT.transactions.columns]
+    empty = StreamState(right().customers[:0], right().transactions[:0], right().changes[:0], progress)
+    ledger = transactions.assign(revision=0)[right().transactions.columns]
     nobody = reconcile(transactions, empty, models)
     only_the_ledger = reconcile(transactions, replace(empty, transactions=ledger), models)
     assert len(nobody) == len(transactions)

@@ -61,7 +61,6 @@ from tests.support.rhythm import a_rhythm
 from tests.support.steady_stream import model_of, shop
 
 MODEL = recency_model()
-OBSERVED = model_of("returns")
 
 
 def every(rights: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -187,8 +186,8 @@ def test_the_observer_needs_every_right_that_it_has(as_user: Callable[[roles.Rol
     url = as_user(roles.DRIFT)
     owner = engine(database_url)
     rows, reached = shop("returns"), moment(80)
-    model_registry.register(owner, OBSERVED)
-    fill(owner, rows[rows["occurred_at"] < reached].assign(country="Nowhere"), OBSERVED, reached)
+    model_registry.register(owner, model_of("returns"))
+    fill(owner, rows[rows["occurred_at"] < reached].assign(country="Nowhere"), model_of("returns"), reached)
     tables = "drift_observations, drift_alarms, model_aliases"
     _needs_each(database_url, roles.DRIFT, roles.DRIFT_RIGHTS, partial(_observe, url), tables)
     owner.dispose()
@@ -455,7 +454,7 @@ def _observe(url: str) -> None:
         assert StreamObserver(observer, promote=promote).observe() == 80
         drift.mark_published(observer, [alarm.id for alarm in drift.unpublished(observer)])
         assert len(current_profiles(observer))
-        assert model_registry.champion_version(observer) != OBSERVED.version
+        assert model_registry.champion_version(observer) != model_of("returns").version
     except ProgrammingError as error:
         raise error.orig or error from None
     finally:

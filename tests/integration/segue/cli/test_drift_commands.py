@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 from data.datasets.steady import moment
 from data.postgres import model_registry
 from data.postgres.database import engine
+from models.segment_model import SegmentModel
 from segue.cli.app import app
 from segue.cli.console import output
 from services.drift.metrics import DriftHealth, DriftMetrics
@@ -17,8 +18,11 @@ from services.drift.observer import StreamObserver
 from tests.support.dataset_tables import fill
 from tests.support.steady_stream import model_of, shop
 
-CHAMPION, OTHER = model_of("returns"), model_of("none")
 REACHED = moment(80)
+
+
+def champion() -> SegmentModel:
+    return model_of("returns")
 
 
 @pytest.fixture
@@ -26,7 +30,7 @@ def postgres(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Eng
     monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setattr(output, "width", 200)
     postgres = engine(migrated_url)
-    model_registry.register(postgres, CHAMPION)
+    model_registry.register(postgres, champion())
     yield postgres
     postgres.dispose()
 
@@ -35,7 +39,7 @@ def postgres(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Eng
 def observed(postgres: Engine) -> Engine:
     """A stream with a return wave that has been observed."""
     rows = shop("returns")
-    fill(postgres, rows[rows["occurred_at"] < REACHED].assign(country="Nowhere"), CHAMPION, REACHED)
+    fill(postgres, rows[rows["occurred_at"] < REACHED].assign(country="Nowhere"), champion(), REACHED)
     assert StreamObserver(postgres).observe() == 80
     return postgres
 
@@ -49,13 +53,19 @@ def test_before_anything_is_observed_it_says_what_to_do(postgres: Engine) -> Non
     assert "Nothing has been observed" in done.stdout
     assert "segue drift watch" in done.stdout
     found = json.loads(segue("drift", "status", "--json").stdout)
-    assert found == {"model": CHAMPION.version, "window_end": None, "measurements": [], "alarms": [], "candidates": []}
+    assert found == {
+        "model": champion().version,
+        "window_end": None,
+        "measurements": [],
+        "alarms": [],
+        "candidates": [],
+    }
 
 
 def test_the_status_shows_the_newest_day_every_alarm_and_the_candidates(observed: Engine) -> None:
     done = segue("drift", "status")
     assert done.exit_code == 0
-    assert f"{CHAMPION.version}, the day that ended {REACHED:%Y-%m-%d}" in done.stdout
+    assert f"{model_of('returns').version}, the day that ended {REACHED:%Y-%m-%d}" in done.stdout
     assert "% of transactions are returns" in done.stdout
     assert "segue models promote proposed" in done.stdout
     found = json.loads(segue("drift", "status", "--json").stdout)
@@ -74,7 +84,7 @@ def test_the_list_leaves_out_earlier_challengers_of_the_observer(observed: Engin
 
 def test_the_metrics_are_those_of_the_newest_day(observed: Engine) -> None:
     metrics = DriftMetrics()
-    metrics.observed(observed, CHAMPION.version, 80)
+    metrics.observed(observed, champion().version, 80)
     page = DriftHealth(metrics).metrics().body.decode()
     found = json.loads(segue("drift", "status", "--json").stdout)
     for each in found["measurements"]:
@@ -101,14 +111,14 @@ def test_promoting_shows_who_would_move_and_asks(observed: Engine) -> None:
     assert done.exit_code == 1
     assert "customers would move" in done.stdout
     assert f"Activate {proposed}?" in done.output
-    assert model_registry.champion_version(observed) == CHAMPION.version
+    assert model_registry.champion_version(observed) == champion().version
 
 
 def test_promoting_activates_the_model(postgres: Engine) -> None:
-    model_registry.register(postgres, OTHER)
+    model_registry.register(postgres, model_of("none"))
     done = segue("models", "promote", "--yes")
     assert "No worker has started yet" in done.output
-    assert model_registry.champion_version(postgres) == OTHER.version
+    assert model_registry.champion_version(postgres) == model_of("none").version
 
 
 def test_the_champion_can_not_be_promoted(postgres: Engine) -> None:

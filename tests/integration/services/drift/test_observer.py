@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, make_url, select, text
 
 from batch.backtest import backtest
 from data.datasets.steady import Injection, moment
 from data.postgres import drift, model_registry
+from data.postgres.database import engine
 from data.postgres.tables import drift_alarms, drift_observations, model_aliases
 from models.units import from_micros
 from services.drift.observer import StreamObserver
@@ -23,20 +25,51 @@ INJECTION: Injection = "returns"
 Rows = list[dict[str, Any]]
 
 
+@pytest.fixture(scope="module")
+def begun(postgres_server: str, migrated: str) -> Iterator[str]:
+    """The name of a database to copy: a stream whose watermark is the end of the model's training."""
+    with new_database(postgres_server, migrated) as url:
+        with stream(url, INJECTION, END):
+            pass
+        yield str(make_url(url).database)
+
+
+@pytest.fixture(scope="module")
+def complete(postgres_server: str, begun: str) -> Iterator[str]:
+    """The name of a database to copy: the whole stream, before anything is observed."""
+    with new_database(postgres_server, begun) as url:
+        with opened(url) as postgres:
+            go_on(postgres, shop(INJECTION), moment(0), END)
+        yield str(make_url(url).database)
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    postgres = engine(url)
+    yield postgres
+    postgres.dispose()
+
+
 @pytest.fixture
-def postgres(database_url: str) -> Iterator[Engine]:
+def postgres(postgres_server: str, begun: str) -> Iterator[Engine]:
     """A stream whose watermark is the end of the model's training."""
-    with stream(database_url, INJECTION, END) as postgres:
+    with new_database(postgres_server, begun) as url, opened(url) as postgres:
+        yield postgres
+
+
+@pytest.fixture
+def streamed(postgres_server: str, complete: str) -> Iterator[Engine]:
+    """The whole stream, before anything is observed."""
+    with new_database(postgres_server, complete) as url, opened(url) as postgres:
         yield postgres
 
 
 @pytest.fixture(scope="module")
-def expected(postgres_server: str) -> Iterator[dict[str, Rows]]:
-    """Return what observing the whole stream once finds."""
-    with new_database(postgres_server) as url, stream(url, INJECTION, END) as postgres:
-        go_on(postgres, shop(INJECTION), moment(0), END)
+def expected(postgres_server: str, complete: str) -> dict[str, Rows]:
+    """What observing the whole stream once finds."""
+    with new_database(postgres_server, complete) as url, opened(url) as postgres:
         assert StreamObserver(postgres).observe() == 110
-        yield found(postgres)
+        return found(postgres)
 
 
 def found(postgres: Engine) -> dict[str, Rows]:
@@ -85,7 +118,7 @@ def test_restarting_makes_no_difference(postgres: Engine, expected: dict[str, Ro
 
 
 def test_dying_before_anything_is_stored_makes_no_difference(
-    postgres: Engine, expected: dict[str, Rows], monkeypatch: pytest.MonkeyPatch
+    streamed: Engine, expected: dict[str, Rows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save, calls = drift.save, 0
 
@@ -97,19 +130,18 @@ def test_dying_before_anything_is_stored_makes_no_difference(
         save(*args)
 
     monkeypatch.setattr(drift, "save", dying)
-    go_on(postgres, shop(INJECTION), moment(0), END)
-    observer, deaths = StreamObserver(postgres), 0
+    observer, deaths = StreamObserver(streamed), 0
     while True:
         try:
             observer.observe()
         except KeyboardInterrupt:
             deaths += 1
             # Every second attempt is made by the same process.
-            observer = StreamObserver(postgres) if deaths % 2 else observer
+            observer = StreamObserver(streamed) if deaths % 2 else observer
         else:
             break
     assert deaths >= 2
-    assert found(postgres) == expected
+    assert found(streamed) == expected
 
 
 def test_two_observers_take_turns(postgres: Engine, expected: dict[str, Rows]) -> None:
@@ -121,13 +153,12 @@ def test_two_observers_take_turns(postgres: Engine, expected: dict[str, Rows]) -
     assert found(postgres) == expected
 
 
-def test_a_second_observer_waits_while_the_first_observes(postgres: Engine) -> None:
-    go_on(postgres, shop(INJECTION), moment(0), END)
-    with postgres.connect() as other:
+def test_a_second_observer_waits_while_the_first_observes(streamed: Engine) -> None:
+    with streamed.connect() as other:
         assert other.execute(text("SELECT pg_try_advisory_lock(7368807)")).scalar_one()
-        assert StreamObserver(postgres).observe() == 0
+        assert StreamObserver(streamed).observe() == 0
         other.execute(text("SELECT pg_advisory_unlock(7368807)"))
-    assert StreamObserver(postgres).observe() == 110
+    assert StreamObserver(streamed).observe() == 110
 
 
 def test_a_window_waits_for_the_slowest_partition(postgres: Engine) -> None:
@@ -152,35 +183,32 @@ def test_drift_leads_to_one_proposal_with_the_champions_names(expected: dict[str
     assert specs[pointing["challenger"]]["metadata"]["origin"] == "shadow"
 
 
-def test_with_refits_off_nothing_is_proposed(postgres: Engine, expected: dict[str, Rows]) -> None:
-    go_on(postgres, shop(INJECTION), moment(0), END)
-    StreamObserver(postgres, refits=False).observe()
-    assert found(postgres)["drift_alarms"] == expected["drift_alarms"]
-    with postgres.connect() as connection:
+def test_with_refits_off_nothing_is_proposed(streamed: Engine, expected: dict[str, Rows]) -> None:
+    StreamObserver(streamed, refits=False).observe()
+    assert found(streamed)["drift_alarms"] == expected["drift_alarms"]
+    with streamed.connect() as connection:
         assert "proposed" not in model_registry.aliases(connection)
 
 
-def test_a_proposal_is_activated_if_promotion_is_on(postgres: Engine) -> None:
+def test_a_proposal_is_activated_if_promotion_is_on(streamed: Engine) -> None:
     promoted: list[str] = []
-    go_on(postgres, shop(INJECTION), moment(0), END)
-    StreamObserver(postgres, promote=lambda model: promoted.append(model.version)).observe()
-    with postgres.connect() as connection:
+    StreamObserver(streamed, promote=lambda model: promoted.append(model.version)).observe()
+    with streamed.connect() as connection:
         assert promoted[-1] == model_registry.aliases(connection)["proposed"]
 
 
 @pytest.mark.parametrize(("trained", "again"), [(30, True), (40, False)])
-def test_28_days_pass_between_an_active_refit_and_the_next_one(postgres: Engine, trained: int, again: bool) -> None:
+def test_28_days_pass_between_an_active_refit_and_the_next_one(streamed: Engine, trained: int, again: bool) -> None:
     """Both models raise the return wave of day 40 about day 65."""
     metadata = {"origin": "refit", "cutoff": moment(trained).isoformat()}
-    with postgres.begin() as connection:
+    with streamed.begin() as connection:
         connection.execute(
             text("UPDATE models SET spec = jsonb_set(spec, '{metadata}', spec->'metadata' || CAST(:more AS jsonb))"),
             {"more": json.dumps(metadata)},
         )
-    go_on(postgres, shop(INJECTION), moment(0), END)
-    StreamObserver(postgres).observe()
-    assert len(found(postgres)["drift_alarms"]) == 1
-    with postgres.connect() as connection:
+    StreamObserver(streamed).observe()
+    assert len(found(streamed)["drift_alarms"]) == 1
+    with streamed.connect() as connection:
         assert ("proposed" in model_registry.aliases(connection)) == again
 
 

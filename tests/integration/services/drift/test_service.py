@@ -7,11 +7,12 @@ from datetime import datetime
 import pandas as pd
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from data.datasets.steady import moment
 from data.postgres import drift, model_registry
+from data.postgres.database import engine
 from data.postgres.ledger import transactions_between
 from models.drift.observation import Measurement, Observation
 from models.units import to_micros
@@ -21,6 +22,7 @@ from services.drift.observer import StreamObserver
 from services.drift.publishing import DriftPublisher
 from services.drift.service import DriftService, rest_seconds
 from tests.support.local_stack import wait_until
+from tests.support.postgres import new_database
 from tests.support.steady_stream import go_on, model_of, shop, stream
 
 # The injected drift begins later, so there is no alarm and no need for a broker.
@@ -28,12 +30,22 @@ END = moment(30)
 GAUGES = {"segue_drift_value", "segue_drift_threshold", "segue_drift_alarm", "segue_drift_window_end_seconds"}
 
 
+@pytest.fixture(scope="module")
+def streamed(postgres_server: str, migrated: str) -> Iterator[str]:
+    """The name of a database to copy: a stream with thirty days that have not been observed yet."""
+    with new_database(postgres_server, migrated) as url:
+        with stream(url, "returns", END) as postgres:
+            go_on(postgres, shop("returns"), moment(0), END)
+        yield str(make_url(url).database)
+
+
 @pytest.fixture
-def postgres(database_url: str) -> Iterator[Engine]:
+def postgres(postgres_server: str, streamed: str) -> Iterator[Engine]:
     """A stream with thirty days that have not been observed yet."""
-    with stream(database_url, "returns", END) as postgres:
-        go_on(postgres, shop("returns"), moment(0), END)
+    with new_database(postgres_server, streamed) as url:
+        postgres = engine(url)
         yield postgres
+        postgres.dispose()
 
 
 @pytest.fixture

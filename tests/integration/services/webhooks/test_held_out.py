@@ -2,6 +2,8 @@
 
 import json
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -15,11 +17,7 @@ from services.webhooks.reader import Record
 from tests.support.campaigns import store_campaign
 from tests.support.generated_tables import a_model, a_stream, insert_rows
 
-_MESSAGES = asyncapi.document()["components"]["messages"]
-EXAMPLES = {
-    "segments": _MESSAGES["segmentChanged"]["examples"][0]["payload"],
-    "risk": _MESSAGES["riskChanged"]["examples"][0]["payload"],
-}
+MESSAGES = {"segments": "segmentChanged", "risk": "riskChanged"}
 
 
 @pytest.fixture
@@ -29,8 +27,14 @@ def filled(postgres: Engine) -> Engine:
     return postgres
 
 
+@cache
+def messages() -> Any:
+    """The messages of the contract."""
+    return asyncapi.document()["components"]["messages"]
+
+
 def change(customer: str, at: datetime, kind: ChangeKind = "segments") -> Record:
-    example = EXAMPLES[kind]
+    example = messages()[MESSAGES[kind]]["examples"][0]["payload"]
     data = example["data"] | {"customer_id": customer, "effective_at": at.isoformat()}
     return Record(0, 0, json.dumps(example | {"data": data}).encode())
 

@@ -1,6 +1,7 @@
 """Predictions that count wrong are drift; those of a shop in which nothing changes are not."""
 
 from datetime import datetime
+from functools import cache
 
 import msgspec
 import numpy as np
@@ -26,6 +27,7 @@ FITTED = moment(0)
 BEGIN = to_micros(FITTED)
 
 
+@cache
 def shop(seed: int, injection: Injection = "none") -> pd.DataFrame:
     return steady_shop(seed, days=DAYS, injection=injection, at=AT, per_day=PER_DAY)
 
@@ -35,7 +37,9 @@ def predicting(transactions: pd.DataFrame, fitted: datetime = FITTED) -> Segment
     return carrying(model_of(), fit_rhythm(order_book(transactions), to_micros(fitted)))
 
 
-def observed(transactions: pd.DataFrame, fitted: datetime = FITTED) -> list[Observation]:
+@cache
+def observed(seed: int, injection: Injection = "none", fitted: datetime = FITTED) -> list[Observation]:
+    transactions = shop(seed, injection)
     return list(backtest(predicting(transactions, fitted), transactions, moment(0)))
 
 
@@ -60,14 +64,14 @@ def raised(windows: list[Observation]) -> list[tuple[int, str]]:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_shop_in_which_nothing_changes_raises_no_alarm(seed: int) -> None:
-    windows = observed(shop(seed))
+    windows = observed(seed)
     assert len(measured(windows)) > DAYS
     assert raised(windows) == []
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_customers_who_order_half_as_often_raise_an_alarm_and_not_before_they_do(seed: int) -> None:
-    found = raised(observed(shop(seed, "seldom")))
+    found = raised(observed(seed, "seldom"))
     assert {name for _, name in found} == {"within_30_days", "within_90_days"}
     assert AT < found[0][0] <= AT + 45
 
@@ -76,7 +80,7 @@ def test_a_measure_is_what_a_loop_over_all_orders_finds() -> None:
     transactions = shop(1)
     rhythm = rhythm_of(predicting(transactions))
     assert rhythm is not None
-    for day, each in measured(observed(transactions))[::40]:
+    for day, each in measured(observed(1))[::40]:
         days = int(each.name.removeprefix("within_").removesuffix("_days"))
         end = BEGIN + day * MICROS_PER_DAY
         histories, ordered = histories_by_hand(transactions, end - days * MICROS_PER_DAY, end)
@@ -87,7 +91,7 @@ def test_a_measure_is_what_a_loop_over_all_orders_finds() -> None:
 
 
 def test_only_days_that_began_after_the_fit_are_measured() -> None:
-    windows = observed(shop(1), moment(20))
+    windows = observed(1, fitted=moment(20))
     first = {name: min(day for day, each in measured(windows) if each.name == name) for name in names(windows)}
     assert first == {"within_30_days": 50, "within_90_days": 110}
 
@@ -102,14 +106,14 @@ def test_a_model_that_does_not_say_what_it_has_seen_is_not_measured() -> None:
 
 
 def test_a_model_without_predictions_is_measured_as_before() -> None:
-    with_predictions, without = observed(shop(1)), list(backtest(model_of(), shop(1), moment(0)))
+    with_predictions, without = observed(1), list(backtest(model_of(), shop(1), moment(0)))
     for one, other in zip(with_predictions, without, strict=True):
         assert [each for each in one.measurements if each.measure != PREDICTIONS] == other.measurements
         assert one.raised == other.raised
 
 
 def test_an_alarm_needs_a_week_beyond_the_border_and_comes_once() -> None:
-    windows = observed(shop(0, "seldom"))
+    windows = observed(0, "seldom")
     for name in names(windows):
         days = [day for day, each in measured(windows) if each.name == name]
         wrong = np.array([is_beyond(each) for _, each in measured(windows) if each.name == name])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.rhythm.seasonal_clock import CALENDAR, HORIZON_DAYS, KNOTS, NEVER, SeasonalClock, overlaps
+from models.rhythm.seasonal_clock import CALENDAR, HORIZON_DAYS, KNOTS, NEVER, SeasonalClock, half_month_cells, overlaps
 from models.units import MICROS_PER_DAY, to_micros
 
 RATES = st.lists(st.floats(0.1, 5.0), min_size=24, max_size=24).map(lambda rates: SeasonalClock(tuple(rates)))
@@ -54,6 +54,12 @@ def test_time_does_not_go_back_at_the_begin_of_any_half_month(clock: SeasonalClo
     assert (clock.at(begins) >= clock.at(begins - 1)).all()
 
 
+def test_every_half_month_lasts_from_its_first_microsecond_to_its_last() -> None:
+    cells = list(range(len(KNOTS) - 1))
+    assert half_month_cells(KNOTS[:-1]).tolist() == cells
+    assert half_month_cells(KNOTS[1:] - 1).tolist() == cells
+
+
 @given(RATES, MOMENTS, st.integers(0, 10**14))
 def test_the_overlaps_are_the_derivative_of_the_clock(clock: SeasonalClock, begin: int, later: int) -> None:
     start, end = np.array([begin]), np.array([begin + later])
@@ -70,9 +76,10 @@ def test_what_is_too_far_ahead_never_comes(days: float) -> None:
     assert CALENDAR.after(np.array([0]), np.array([days])).tolist() == [NEVER]
 
 
-def test_a_moment_past_the_last_year_is_refused() -> None:
+@pytest.mark.parametrize("moment", [KNOTS[0] - 1, KNOTS[-1], NEVER])
+def test_a_moment_before_the_first_year_or_past_the_last_one_is_refused(moment: int) -> None:
     with pytest.raises(ValueError, match="covers the years 1900 to 2299"):
-        CALENDAR.at(np.array([NEVER]))
+        CALENDAR.at(np.array([0, moment]))
 
 
 @pytest.mark.parametrize("rates", [(1.0,) * 23, (0.0,) * 24, (float("nan"),) * 24])

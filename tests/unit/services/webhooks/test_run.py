@@ -3,6 +3,7 @@
 import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, cast
 
 import pytest
@@ -19,14 +20,16 @@ from services.webhooks.reader import Record
 from services.webhooks.run import Webhook
 from services.webhooks.schedule import Accepted, Delivery, Outcome, Policy
 
-_MESSAGES = asyncapi.document()["components"]["messages"]
-EXAMPLE = _MESSAGES["segmentChanged"]["examples"][0]
-RISK_EXAMPLE = _MESSAGES["riskChanged"]["examples"][0]
+
+@cache
+def example_of(message: str) -> Any:
+    """The contract's first example of a message."""
+    return asyncapi.document()["components"]["messages"][message]["examples"][0]
 
 
-def event(example: Any = EXAMPLE, **more: Any) -> bytes:
+def event(message: str = "segmentChanged", **more: Any) -> bytes:
     """Return the contract's example of a change, with some fields of its data replaced."""
-    payload = example["payload"]
+    payload = example_of(message)["payload"]
     return json.dumps(payload | {"data": payload["data"] | more}).encode()
 
 
@@ -51,17 +54,17 @@ def test_a_change_with_an_unknown_cause_or_field_is_delivered() -> None:
 
 
 def test_a_webhook_delivers_changes_of_its_kind_only() -> None:
-    both = (event(), event(RISK_EXAMPLE))
+    both = (event(), event("riskChanged"))
     assert after_reading(*both).waiting == 1
-    risk = after_reading(*both, event(RISK_EXAMPLE, to="paused", cause="holiday"), kind=RISK)
+    risk = after_reading(*both, event("riskChanged", to="paused", cause="holiday"), kind=RISK)
     assert (risk.waiting, risk.read_from) == (2, {0: 3})
 
 
 def test_a_risk_change_is_chosen_by_its_states() -> None:
-    data = RISK_EXAMPLE["payload"]["data"]
-    assert after_reading(event(RISK_EXAMPLE), where=f"to = {data['to']}", kind=RISK).waiting == 1
-    assert after_reading(event(RISK_EXAMPLE, to=None), where="to = none", kind=RISK).waiting == 1
-    assert after_reading(event(RISK_EXAMPLE, to="paused"), where="to = presumed_lost", kind=RISK).waiting == 0
+    data = example_of("riskChanged")["payload"]["data"]
+    assert after_reading(event("riskChanged"), where=f"to = {data['to']}", kind=RISK).waiting == 1
+    assert after_reading(event("riskChanged", to=None), where="to = none", kind=RISK).waiting == 1
+    assert after_reading(event("riskChanged", to="paused"), where="to = presumed_lost", kind=RISK).waiting == 0
 
 
 def test_events_of_other_types_and_invalid_events_are_skipped() -> None:
