@@ -40,8 +40,9 @@ from producers.pace import Speed
 from producers.replay import whole
 from producers.replay_session import session
 from runtime.settings import Settings
+from segue.local.broker_kind import BrokerKind
 from segue.local.demo import wait_for_worker
-from segue.local.stack import BrokerKind, Stack
+from segue.local.stack import Stack
 
 _WAIT_SECONDS = 120
 

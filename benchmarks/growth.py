@@ -25,8 +25,8 @@ from models.segment_model import SegmentModel
 from producers.flow_control import MAX_LAG
 from runtime.settings import Settings
 from runtime.topics import Topics
+from segue.local.broker_kind import BrokerKind
 from segue.local.soak.run import running, wait_until
-from segue.local.stack import BrokerKind
 
 _TABLES = """
 SELECT relname, pg_total_relation_size(relid), n_live_tup

@@ -21,8 +21,8 @@ from data.datasets.selection import choose, default_cutoff
 from models.segment_model import SegmentModel
 from producers.flow_control import MAX_LAG
 from runtime.settings import Settings
+from segue.local.broker_kind import BrokerKind
 from segue.local.soak.run import running, wait_until
-from segue.local.stack import BrokerKind
 
 
 def measure(dataset: Dataset, model: SegmentModel, broker: BrokerKind, workers: int) -> tuple[float, int]:

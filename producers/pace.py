@@ -5,10 +5,10 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from models.units import MICROS_PER_DAY
-
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 _SPEED = re.compile(r"(?P<amount>\d+(\.\d+)?)((?P<unit>[smhdw])(/s)?|x)")
+# A number of its own: every command knows speeds, and models.units imports numpy.
+_MICROS_PER_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,5 +107,5 @@ class RateLimit:
 
 def days_between(earlier: int, later: int) -> range:
     """The midnights (micros) after ``earlier`` and up to ``later``, at which a replay sends its ticks."""
-    first = (earlier // MICROS_PER_DAY + 1) * MICROS_PER_DAY
-    return range(first, later + 1, MICROS_PER_DAY)
+    first = (earlier // _MICROS_PER_DAY + 1) * _MICROS_PER_DAY
+    return range(first, later + 1, _MICROS_PER_DAY)

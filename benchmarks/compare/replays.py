@@ -10,7 +10,7 @@ from data.datasets.dataset import Dataset
 from data.datasets.selection import choose, default_cutoff
 from models.segment_model import SegmentModel
 from runtime.settings import Settings
-from segue.local.stack import BrokerKind
+from segue.local.broker_kind import BrokerKind
 
 
 def replay(dataset: Path | None, broker: BrokerKind) -> Replay:

@@ -22,10 +22,10 @@ from data.postgres.database import engine, migrate
 from runtime.brokers import Brokers
 from runtime.errors import SegueError
 from segue.local.apache.broker import ApacheBroker
+from segue.local.broker_kind import BrokerKind
 from segue.local.embedded_broker import EmbeddedBroker
 from segue.local.interrupts import Interrupts
 from segue.local.postgres import LocalPostgres
-from segue.local.stack import BrokerKind
 
 PARTITIONS = 4
 _TEMPLATE = "segue_template"

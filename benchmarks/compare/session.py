@@ -20,7 +20,7 @@ from benchmarks.compare.servers import Servers, running
 from benchmarks.compare.tables import described
 from benchmarks.compare.workload import END, Workload, messages
 from models.units import to_micros
-from segue.local.stack import BrokerKind
+from segue.local.broker_kind import BrokerKind
 
 #: The embedded broker keeps about 5 MB a partition.
 MOST_INVOICES_EMBEDDED = 100_000

@@ -10,7 +10,7 @@ def main() -> None:
     try:
         # Imported here, so that Ctrl-C during the import exits cleanly, too.
         with without_collection():
-            from segue.cli.app import main as run
+            from segue.cli.program import main as run
 
         run()
     except KeyboardInterrupt:

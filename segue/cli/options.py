@@ -13,7 +13,7 @@ from producers.pace import Speed
 from runtime import durations
 from runtime.moments import parse_moment
 from segue.cli.console import fail, messages
-from segue.local.stack import BrokerKind
+from segue.local.broker_kind import BrokerKind
 
 if TYPE_CHECKING:
     from data.datasets.dataset import Dataset as LoadedDataset

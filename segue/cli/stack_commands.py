@@ -21,7 +21,8 @@ from segue.cli.errors import described
 from segue.cli.own_topics import refuse_own_topic
 from segue.cli.ports import fixed_port, refuse_port_in_use
 from segue.cli.replay_display import replay_bar
-from segue.local.stack import BrokerKind, Stack, clear
+from segue.local.broker_kind import BrokerKind
+from segue.local.stack import Stack, clear
 
 if TYPE_CHECKING:
     from data.datasets.selection import Chosen

@@ -20,7 +20,8 @@ from producers.pace import Speed
 from producers.replay import ShowProgress, split, whole
 from producers.replay_session import ReplaySession, session
 from runtime.settings import Settings
-from segue.local.stack import BrokerKind, Stack
+from segue.local.broker_kind import BrokerKind
+from segue.local.stack import Stack
 
 
 class Summary(msgspec.Struct, frozen=True):

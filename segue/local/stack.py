@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from sqlalchemy import make_url
 
@@ -16,6 +16,7 @@ from runtime.money import Money
 from runtime.private_files import private_folder, restrict_tree
 from runtime.settings import Settings
 from segue.local.apache.broker import ApacheBroker
+from segue.local.broker_kind import BrokerKind
 from segue.local.embedded_broker import EmbeddedBroker
 from segue.local.interrupts import Interrupts
 from segue.local.kafka_proxy import KafkaProxy
@@ -24,8 +25,6 @@ from segue.local.postgres import LocalPostgres
 from segue.local.processes import ChildProcess
 from segue.local.stack_file import StackFile
 from segue.local.supervisor import Broker, Supervisor
-
-BrokerKind = Literal["embedded", "apache"]
 
 _CHECK_SECONDS = 1.0
 

@@ -26,9 +26,10 @@ from producers.replay import split, whole
 from producers.replay_session import session
 from runtime.settings import Settings
 from segue.cli.app import app
+from segue.local.broker_kind import BrokerKind
 from segue.local.demo import wait_for_worker
 from segue.local.processes import ChildProcess
-from segue.local.stack import BrokerKind, Stack
+from segue.local.stack import Stack
 from tests.support.brokers import BOTH_BROKERS
 from tests.support.generated_tables import a_model
 from tests.support.local_stack import wait_until

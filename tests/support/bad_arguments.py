@@ -13,7 +13,7 @@ import pandas as pd
 
 from data.datasets import synthetic
 from data.datasets.fetch import CACHE_NAME
-from segue.cli.app import UNEXPECTED
+from segue.cli.program import UNEXPECTED
 from segue.cli.reference import commands
 from tests.support.commands import Done, in_process
 

@@ -19,9 +19,10 @@ from producers.pace import Speed
 from producers.replay import Section, whole
 from producers.replay_session import ReplaySession, session
 from runtime.settings import Settings
+from segue.local.broker_kind import BrokerKind
 from segue.local.demo import wait_for_worker
 from segue.local.processes import ChildProcess
-from segue.local.stack import BrokerKind, Stack
+from segue.local.stack import Stack
 from services import change_stream
 
 # In seconds: nearly every condition comes true within a moment; the bound is for a machine that is busy.

@@ -21,11 +21,12 @@ from producers.pace import Speed
 from producers.replay import Section, ShowProgress, whole
 from producers.replay_session import ReplaySession, session
 from runtime.settings import Settings
+from segue.local.broker_kind import BrokerKind
 from segue.local.demo import wait_for_worker
 from segue.local.kafka_proxy import KafkaProxy
 from segue.local.ports import free_ports
 from segue.local.soak.outcome import Outcome, latest, stored, subscribed
-from segue.local.stack import BrokerKind, Stack
+from segue.local.stack import Stack
 from services import change_stream
 
 log = structlog.get_logger(__name__)

@@ -15,7 +15,8 @@ from confluent_kafka import KafkaException
 from data.contract import tolerant_reader
 from data.kafka.log import create_topics
 from runtime.settings import Settings
-from segue.local.stack import BrokerKind, Stack
+from segue.local.broker_kind import BrokerKind
+from segue.local.stack import Stack
 from services import change_stream
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.row_kinds import RISK_CHANGES

@@ -37,9 +37,9 @@ from data.postgres.tables import (
 from models.units import from_micros
 from producers.pace import Speed
 from producers.replay import Section, occurred_at, split, whole
+from segue.local.broker_kind import BrokerKind
 from segue.local.processes import ChildProcess
 from segue.local.soak.outcome import Events, latest, subscribed
-from segue.local.stack import BrokerKind
 from services import change_stream
 from tests.support import old_workers
 from tests.support.builders import recency_model

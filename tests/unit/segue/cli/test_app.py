@@ -6,10 +6,14 @@ import subprocess
 import sys
 from contextlib import chdir
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
+from segue.cli.app import command_line
+from segue.cli.command_table import COMMANDS as PLAIN
+from segue.cli.command_table import GROUPS, only
 from segue.cli.reference import commands
 from tests.support.commands import Done, in_process
 
@@ -133,6 +137,32 @@ def test_the_command_line_starts_without_importing_slow_libraries() -> None:
     program = "import sys, segue.cli.app; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert heavy & set(done.stdout.split()) == set()
+
+
+@pytest.mark.slow
+def test_a_run_imports_no_other_command() -> None:
+    others = {f"segue.cli.{module}" for module in (*PLAIN.values(), *GROUPS.values())} - {"segue.cli.keys_commands"}
+    # Every command warns of settings that there are not.
+    others -= {"segue.cli.settings_command"}
+    program = "import sys; from segue.cli.command_table import only; only('keys'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (others | {"numpy", "aiokafka"}) & set(done.stdout.split()) == set()
+
+
+def described(command: Any) -> tuple[Any, ...]:
+    """What a command explains: its help, its parameters, and the commands below it."""
+    below = getattr(command, "commands", {})
+    parameters = [(each.name, each.opts) for each in command.params]
+    return command.help, parameters, {name: described(each) for name, each in below.items()}
+
+
+@pytest.mark.parametrize("name", [*PLAIN, *GROUPS])
+def test_a_command_is_the_same_alone_and_among_all(name: str) -> None:
+    assert described(only(name).commands[name]) == described(command_line().commands[name])
+
+
+def test_the_table_of_commands_names_all_that_its_modules_have() -> None:
+    assert list(command_line().commands) == [*PLAIN, *GROUPS]
 
 
 @pytest.mark.slow
