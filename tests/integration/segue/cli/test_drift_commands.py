@@ -11,7 +11,6 @@ from data.datasets.steady import moment
 from data.postgres import model_registry
 from data.postgres.database import engine
 from segue.cli.app import app
-from segue.cli.console import output
 from services.drift.metrics import DriftHealth, DriftMetrics
 from services.drift.observer import StreamObserver
 from tests.support.dataset_tables import fill
@@ -24,7 +23,6 @@ REACHED = moment(80)
 @pytest.fixture
 def postgres(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
-    monkeypatch.setattr(output, "width", 200)
     postgres = engine(migrated_url)
     model_registry.register(postgres, CHAMPION)
     yield postgres
