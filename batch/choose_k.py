@@ -15,7 +15,7 @@ Pacific Symposium on Biocomputing 7.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,15 +31,24 @@ from batch.profiles import features
 from models.segment_model import Monetary, Transform
 from models.units import Floats
 
-# All four constants: benchmarks/choose_k_evidence.py shows how the chosen k depends on them (docs/models.md).
+# benchmarks/choose_k_evidence.py shows how the chosen k depends on the efforts and on the threshold (docs/models.md).
 #: More segments than ten are more than a marketing team can treat differently.
 KS = range(2, 11)
-#: At most this many customers are used, which bounds the time. Samples of a few thousand change the choice.
-SAMPLE = 50_000
-#: Number of bootstrap samples for each k.
-BOOTSTRAPS = 8
 #: The least mean adjusted Rand index of a stable k.
 STABLE = 0.8
+
+
+class Effort(NamedTuple):
+    """How much is computed: the most customers that are used, and the number of bootstrap samples for each k.
+
+    The number of customers bounds the time; samples of a few thousand change the choice.
+    """
+
+    customers: int = 50_000
+    bootstraps: int = 8
+
+
+EFFORT = Effort()
 
 COLUMNS = ["inertia", "silhouette", "davies_bouldin", "stability"]
 
@@ -68,6 +77,7 @@ def choose_k(
     seed: int = 42,
     recency_unit: float = 1.0,
     progress: Callable[[int], None] = lambda k: None,
+    effort: Effort = EFFORT,
 ) -> KChoice:
     """Choose the number of segments for profiles as :func:`batch.profiles.profiles_as_of` returns them.
 
@@ -83,13 +93,15 @@ def choose_k(
     FitError
         If fewer than two customers differ in their features.
     """
-    points = _sample(features(profiles[profiles["frequency"] > 0], monetary).to_numpy(), seed)
+    points = _sample(features(profiles[profiles["frequency"] > 0], monetary).to_numpy(), seed, effort.customers)
     scaled = blank_pipeline(transform, 1, seed, scaler, recency_unit=recency_unit)[:-1].fit_transform(points)
-    curve = k_curve(scaled, seed, progress)
+    curve = k_curve(scaled, seed, progress, effort.bootstraps)
     return chosen(curve)
 
 
-def k_curve(scaled: Floats, seed: int, progress: Callable[[int], None]) -> pd.DataFrame:
+def k_curve(
+    scaled: Floats, seed: int, progress: Callable[[int], None], bootstraps: int = EFFORT.bootstraps
+) -> pd.DataFrame:
     """Quality measures by ``k`` from 2 to 10, for points in standardised space, shape (n, 3).
 
     Returns
@@ -107,16 +119,16 @@ def k_curve(scaled: Floats, seed: int, progress: Callable[[int], None]) -> pd.Da
         for k in (k for k in KS if k <= distinct):
             fitted = KMeans(k, n_init=10, random_state=seed).fit(scaled)
             separation = davies_bouldin_score(scaled, fitted.labels_) if k < len(scaled) else None
-            agreement = float(np.mean(list(_agreements(scaled, fitted, seed))))
+            agreement = float(np.mean(list(_agreements(scaled, fitted, seed, bootstraps))))
             rows[k] = (float(fitted.inertia_), silhouette(scaled, fitted.labels_, seed), separation, agreement)
             progress(k)
     curve = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS).astype("float64")
     return curve.rename_axis("k")
 
 
-def _agreements(scaled: Floats, fitted: KMeans, seed: int) -> Iterator[float]:
+def _agreements(scaled: Floats, fitted: KMeans, seed: int, bootstraps: int) -> Iterator[float]:
     rng = np.random.default_rng(seed)
-    for attempt in range(BOOTSTRAPS):
+    for attempt in range(bootstraps):
         resampled = scaled[rng.integers(0, len(scaled), len(scaled))]
         if len(np.unique(resampled, axis=0)) < fitted.n_clusters:
             yield 0.0
@@ -125,9 +137,9 @@ def _agreements(scaled: Floats, fitted: KMeans, seed: int) -> Iterator[float]:
         yield float(adjusted_rand_score(fitted.labels_, refitted.predict(scaled)))
 
 
-def chosen(curve: pd.DataFrame) -> KChoice:
-    """Apply the rule to a curve of :func:`k_curve`."""
-    stable = curve.index[curve["stability"] >= STABLE]
+def chosen(curve: pd.DataFrame, threshold: float = STABLE) -> KChoice:
+    """Apply the rule to a curve of :func:`k_curve`; ``threshold`` is the least stability of a stable k."""
+    stable = curve.index[curve["stability"] >= threshold]
     knee = _knee(curve["inertia"])
     if not len(stable):
         k = _best(curve["stability"])
@@ -156,6 +168,6 @@ def _knee(inertia: pd.Series) -> int | None:
     return None if found is None else int(found)
 
 
-def _sample(points: Floats, seed: int) -> Floats:
-    rows = np.random.default_rng(seed).permutation(len(points))[:SAMPLE]
+def _sample(points: Floats, seed: int, most: int) -> Floats:
+    rows = np.random.default_rng(seed).permutation(len(points))[:most]
     return points[np.sort(rows)]

@@ -10,16 +10,13 @@ FILE is a dataset such as Online Retail II. The tables are in docs/models.md.
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from batch import choose_k as rule
+from batch.choose_k import KS, Effort, choose_k, chosen, k_curve
 from batch.profiles import profiles_as_of
 from data.datasets.load import load
 from models.segment_model import Monetary, Transform
@@ -33,35 +30,26 @@ DEFINITIONS: tuple[tuple[Monetary, Transform, float], ...] = (
     ("gross", "identity", 1.0),
 )
 SEEDS = range(5)
-EFFORTS = ((4, rule.SAMPLE), (rule.BOOTSTRAPS, rule.SAMPLE), (16, rule.SAMPLE), (8, 3_000), (8, 1_000))
+EFFORTS = (
+    *(Effort(bootstraps=number) for number in (4, 8, 16)),
+    *(Effort(customers=number) for number in (3_000, 1_000)),
+)
 DISTANCES = (3.0, 4.0, 6.0)
 KNOWN_KS = (3, 4, 5, 6)
 DRAWS = 10
 POINTS = 1_500
 
 
-@contextmanager
-def constants(**values: Any) -> Iterator[None]:
-    """Replace constants of the rule, and restore them at the end."""
-    usual = {name: getattr(rule, name) for name in values}
-    vars(rule).update(values)
-    yield
-    vars(rule).update(usual)
-
-
 def threshold_table(profiles: pd.DataFrame) -> str:
     """The chosen k by definition of the features and stability threshold, and the stability of each k."""
-    ks = [str(k) for k in rule.KS]
+    ks = [str(k) for k in KS]
     head = ["features", *(f"threshold {threshold}" for threshold in THRESHOLDS), *(f"stability at {k}" for k in ks)]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for monetary, transform, unit in DEFINITIONS:
-        curve = rule.choose_k(profiles, monetary=monetary, transform=transform, recency_unit=unit).curve
-        chosen = []
-        for threshold in THRESHOLDS:
-            with constants(STABLE=threshold):
-                chosen.append(str(rule.chosen(curve).k))
+        curve = choose_k(profiles, monetary=monetary, transform=transform, recency_unit=unit).curve
+        ks_chosen = [str(chosen(curve, threshold).k) for threshold in THRESHOLDS]
         in_units = "" if unit == 1 else f", units of {unit:g} days"
-        lines.append(f"| {monetary}, {transform}{in_units} | {' | '.join(chosen)} | {_stabilities(curve)} |")
+        lines.append(f"| {monetary}, {transform}{in_units} | {' | '.join(ks_chosen)} | {_stabilities(curve)} |")
     return "\n".join(lines)
 
 
@@ -73,13 +61,12 @@ def effort_table(profiles: pd.DataFrame) -> str:
     """The chosen k and its stability by seed, for other numbers of bootstraps and sample sizes."""
     lines = ["| bootstraps | customers sampled | k by seed | stability of the chosen k, lowest and highest |"]
     lines.append("|---|---|---|---|")
-    for bootstraps, sample in EFFORTS:
-        with constants(BOOTSTRAPS=bootstraps, SAMPLE=sample):
-            choices = [rule.choose_k(profiles, seed=seed) for seed in SEEDS]
+    for effort in EFFORTS:
+        choices = [choose_k(profiles, seed=seed, effort=effort) for seed in SEEDS]
         found = [choice.curve["stability"][choice.k] for choice in choices]
-        size = "all" if sample > len(profiles) else f"{sample:,}"
+        size = "all" if effort.customers > len(profiles) else f"{effort.customers:,}"
         ks = ", ".join(str(choice.k) for choice in choices)
-        lines.append(f"| {bootstraps} | {size} | {ks} | {min(found):.2f}, {max(found):.2f} |")
+        lines.append(f"| {effort.bootstraps} | {size} | {ks} | {min(found):.2f}, {max(found):.2f} |")
     return "\n".join(lines)
 
 
@@ -90,7 +77,7 @@ def known_table() -> str:
     for distance in DISTANCES:
         cells = []
         for k in KNOWN_KS:
-            found = [rule.chosen(rule.k_curve(blobs(k, distance, seed), 42, lambda k: None)).k for seed in range(DRAWS)]
+            found = [chosen(k_curve(blobs(k, distance, seed), 42, lambda k: None)).k for seed in range(DRAWS)]
             cells.append(f"{found.count(k)}/{DRAWS}" + (f" (else {_else(found, k)})" if found.count(k) < DRAWS else ""))
         lines.append(f"| {distance:g} standard deviations | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -43,6 +43,8 @@ class About:
         Columns that are added by customer id.
     most
         At most so many rows are written.
+    sheet_rows
+        The most rows of a file for spreadsheets.
     """
 
     personas: Mapping[str, str]
@@ -51,6 +53,7 @@ class About:
     use: Use = "systems"
     joined: PassThrough | None = None
     most: int | None = None
+    sheet_rows: int = MOST_ROWS
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,9 @@ def write(file: TextIO, parts: Iterable[Members], about: About) -> Written:
     for customer, cells in _rows(parts, about):
         if number == about.most:
             break
-        if is_sheet and number == MOST_ROWS:
+        if is_sheet and number == about.sheet_rows:
             raise TooManyRowsError(
-                f"a sheet has at most {MOST_ROWS:,} rows: write the file for systems, or narrow the filters"
+                f"a sheet has at most {about.sheet_rows:,} rows: write the file for systems, or narrow the filters"
             )
         more = nothing if joined is None else joined.rows.get(customer)
         matched += joined is not None and more is not None

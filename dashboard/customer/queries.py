@@ -64,7 +64,9 @@ def changes(connection: Connection, customer_id: str, until: datetime | None = N
     return frame(connection, newest).iloc[::-1].reset_index(drop=True)
 
 
-def risks(connection: Connection, customer_id: str, until: datetime | None = None) -> pd.DataFrame:
+def risks(
+    connection: Connection, customer_id: str, until: datetime | None = None, limit: int = MOST_RISK_ROWS
+) -> pd.DataFrame:
     """The customer's newest changes of risk state, the newest first, without those that were effective after ``until``.
 
     Columns: sequence, from_state, to_state and transaction_id (empty where there is none), cause, effective_at, and
@@ -78,7 +80,7 @@ def risks(connection: Connection, customer_id: str, until: datetime | None = Non
         )
         .where(c.customer_id == customer_id)
         .order_by(c.sequence.desc())
-        .limit(MOST_RISK_ROWS)
+        .limit(limit)
     )
     if until is not None:
         newest = newest.where(c.effective_at <= until)

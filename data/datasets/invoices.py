@@ -40,6 +40,7 @@ Progress = Callable[[int, int], None]
 
 Numbers = NDArray[np.int32]
 
+#: About so many lines are drawn at a time, which bounds the memory.
 PIECE = 1 << 20
 
 
@@ -80,7 +81,12 @@ class Invoices(NamedTuple):
 
 
 def draw(
-    rng: Generator, customers: int, hours: Ints, goods: Catalogue, progress: Progress | None = None
+    rng: Generator,
+    customers: int,
+    hours: Ints,
+    goods: Catalogue,
+    progress: Progress | None = None,
+    piece: int = PIECE,
 ) -> tuple[Invoices, Baskets]:
     """All invoices of a shop with ``customers`` known customers, and the baskets that their lines are taken from.
 
@@ -88,7 +94,7 @@ def draw(
     """
     clock = _shop_clock(hours)
     visits, appetite = _visits(rng, customers, float(clock[-1]))
-    baskets = _baskets(rng, visits, appetite, goods, progress or (lambda _done, _all: None))
+    baskets = _baskets(rng, visits, appetite, goods, progress or (lambda _done, _all: None), piece)
     return _invoices(rng, customers, visits, clock, hours), baskets
 
 
@@ -124,15 +130,17 @@ def _visits(rng: Generator, customers: int, end: float) -> tuple[Visits, Floats]
     return Visits(customer, at, np.cumsum(line_count) - line_count, line_count.astype(np.int32)), appetite
 
 
-def _baskets(rng: Generator, visits: Visits, appetite: Floats, goods: Catalogue, progress: Progress) -> Baskets:
+def _baskets(
+    rng: Generator, visits: Visits, appetite: Floats, goods: Catalogue, progress: Progress, piece: int
+) -> Baskets:
     lines = int(visits.first_line[-1] + visits.line_count[-1])
     product = np.empty(lines, dtype=np.int16)
-    for first in range(0, lines, PIECE):
-        end = min(first + PIECE, lines)
+    for first in range(0, lines, piece):
+        end = min(first + piece, lines)
         product[first:end] = rng.choice(len(goods.popularity), end - first, p=goods.popularity)
         progress(end // 2, lines)
     quantity = np.empty(lines, dtype=np.int32)
-    cuts = pieces(visits.first_line, lines, PIECE)
+    cuts = pieces(visits.first_line, lines, piece)
     for visit, next_visit in itertools.pairwise(cuts):
         wanted = np.repeat(appetite[visits.customer[visit:next_visit]], visits.line_count[visit:next_visit])
         first = int(visits.first_line[visit])

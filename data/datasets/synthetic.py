@@ -17,7 +17,7 @@ from numpy.random import Generator
 
 from data.datasets.catalogue import Catalogue, catalogue
 from data.datasets.cells import DataError
-from data.datasets.invoices import FIRST_CUSTOMER, GUEST, HOUR, MINUTE, Progress, draw, pieces
+from data.datasets.invoices import FIRST_CUSTOMER, GUEST, HOUR, MINUTE, PIECE, Progress, draw, pieces
 from data.datasets.writers import write
 from models.units import MICROS_PER_DAY, Ints, to_micros
 
@@ -43,7 +43,15 @@ TWO_MOMENTS = 0.002  # of the invoices: their lines have two moments
 EXPORT_DAYS = 374
 REPEATED_DAYS = 9
 
-PIECE = 1 << 18
+
+class PieceSizes(NamedTuple):
+    """About so many lines are drawn at a time, and so many rows made; both bound the memory."""
+
+    lines: int = PIECE
+    rows: int = 1 << 18
+
+
+PIECE_SIZES = PieceSizes()
 
 
 class _Streams(NamedTuple):
@@ -65,23 +73,30 @@ class Shop:
     """
 
     def __init__(
-        self, rng: Generator, customers: int, hours: Ints, goods: Catalogue, progress: Progress | None
+        self,
+        rng: Generator,
+        customers: int,
+        hours: Ints,
+        goods: Catalogue,
+        progress: Progress | None,
+        sizes: PieceSizes,
     ) -> None:
+        self._piece = sizes.rows
         self._price_units = goods.price_units
         self._stock_codes = pd.array(goods.stock_codes, dtype="str")
         # The last entry is for a line without description.
         self._descriptions = pd.array([*goods.descriptions, None], dtype="str")
-        self._invoices, self._baskets = draw(rng, customers, hours, goods, progress)
+        self._invoices, self._baskets = draw(rng, customers, hours, goods, progress, sizes.lines)
         count = len(self._invoices.line_count)
         self._first_line = np.cumsum(self._invoices.line_count, dtype=np.int64) - self._invoices.line_count
         self._lines = int(self._first_line[-1] + self._invoices.line_count[-1])
         self._first_export_end, self._second_export_begin = _exports(self._invoices.at, int(hours[0]))
 
         # The rows of a frame are made later, so each stream of numbers for lines gets a generator of its own.
-        part = _skip(rng, self._lines)
+        part = _skip(rng, self._lines, self._piece)
         is_split = rng.random(count) < TWO_MOMENTS
         self._pause = np.where(is_split, rng.integers(1, 10, count), 0).astype(np.int8)
-        self._streams = _Streams(part, _skip(rng, self._lines))
+        self._streams = _Streams(part, _skip(rng, self._lines, self._piece))
         known = int(self._invoices.customer.max()) + 1
         names = pa.array(np.arange(FIRST_CUSTOMER, FIRST_CUSTOMER + known)).cast(pa.large_string())
         # Guests, whose number is -1, are the last entry.
@@ -117,7 +132,7 @@ class Shop:
 
     def _frames(self, begin: int, end: int, streams: _Streams, *, export: int, row: int) -> Iterator[pd.DataFrame]:
         """The rows of the invoices from ``begin`` to ``end``; the first one is row number ``row`` of the file."""
-        cuts = [begin + cut for cut in pieces(self._first_line[begin:end], self._line(end), PIECE)]
+        cuts = [begin + cut for cut in pieces(self._first_line[begin:end], self._line(end), self._piece)]
         for first, last in itertools.pairwise(cuts):
             rows = self._rows(first, last, streams)
             yield rows.assign(export=export, row=np.arange(row, row + len(rows)))
@@ -165,6 +180,7 @@ def open_shop(
     seed: int = 7,
     start: datetime = START,
     progress: Progress | None = None,
+    sizes: PieceSizes = PIECE_SIZES,
 ) -> Shop:
     """A shop with ``customers`` known customers over ``days`` days; equal arguments give equal rows.
 
@@ -186,7 +202,7 @@ def open_shop(
         raise DataError(f"a seed is a number from 0 to {MAX_SEED}; got {seed}")
     opening = to_micros(start.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC))
     rng = np.random.default_rng(seed)
-    return Shop(rng, customers, opening + HOUR * np.arange(days * 24 + 1), catalogue(rng), progress)
+    return Shop(rng, customers, opening + HOUR * np.arange(days * 24 + 1), catalogue(rng), progress, sizes)
 
 
 def generate(*, customers: int = 2_000, days: int = 730, seed: int = 7, start: datetime = START) -> pd.DataFrame:
@@ -206,9 +222,9 @@ def _exports(at: Ints, opening: int) -> tuple[int, int]:
     return (first_end, second_begin) if is_split else (len(at), len(at))
 
 
-def _skip(rng: Generator, count: int) -> Generator:
+def _skip(rng: Generator, count: int, piece: int) -> Generator:
     """A copy of the generator as it is; ``rng`` itself continues after the next ``count`` random fractions."""
     before = copy.deepcopy(rng)
-    for first in range(0, count, PIECE):
-        rng.random(min(PIECE, count - first))
+    for first in range(0, count, piece):
+        rng.random(min(piece, count - first))
     return before

@@ -56,10 +56,13 @@ class LogIdentity:
 
 
 class Log:
-    """Reads the metadata and the end offsets of a topic."""
+    """Reads the metadata and the end offsets of a topic; a broker may take so many seconds to answer."""
 
-    def __init__(self, brokers: Brokers, topic: str, consumer: Consumer | None = None) -> None:
+    def __init__(
+        self, brokers: Brokers, topic: str, consumer: Consumer | None = None, answer_seconds: float = _TIMEOUT
+    ) -> None:
         self._topic = topic
+        self._answer_seconds = answer_seconds
         self._brokers = brokers
         own = {"group.id": _GROUP, "allow.auto.create.topics": True}
         self._consumer = consumer or Consumer({**brokers.config, **own})
@@ -73,7 +76,7 @@ class Log:
             If the broker can't be reached or does not have the topic.
         """
         try:
-            metadata = self._consumer.list_topics(self._topic, timeout=_TIMEOUT)
+            metadata = self._consumer.list_topics(self._topic, timeout=self._answer_seconds)
             partitions = len(metadata.topics[self._topic].partitions)
             if not partitions:
                 raise MissingTopicError(f"the broker at {self._brokers} has no topic {self._topic}")
@@ -99,7 +102,7 @@ class Log:
         self._consumer.close()
 
     def _end(self, place: TopicPartition) -> int:
-        return int(_once_led(self._consumer.get_watermark_offsets, place, timeout=_TIMEOUT)[1])
+        return int(_once_led(self._consumer.get_watermark_offsets, place, timeout=self._answer_seconds)[1])
 
 
 def topic_id(brokers: Brokers, topic: str) -> str:
@@ -114,8 +117,8 @@ def topic_id(brokers: Brokers, topic: str) -> str:
         raise
 
 
-def topic_names(brokers: Brokers) -> set[str]:
-    """The names of all topics, without creating one.
+def topic_names(brokers: Brokers, answer_seconds: float = _TIMEOUT) -> set[str]:
+    """The names of all topics, without creating one. A broker may take so many seconds to answer.
 
     Raises
     ------
@@ -132,12 +135,12 @@ def topic_names(brokers: Brokers) -> set[str]:
             admin.poll(0)
             if any(error.code() == KafkaError._ALL_BROKERS_DOWN for error in errors):
                 raise
-        return set(admin.list_topics(timeout=_TIMEOUT).topics)
+        return set(admin.list_topics(timeout=answer_seconds).topics)
     except KafkaException as error:
         raise unreachable(brokers, error) from error
 
 
-def check_reachable(brokers: Brokers) -> None:
+def check_reachable(brokers: Brokers, answer_seconds: float = _TIMEOUT) -> None:
     """Check that a broker is there, before something that would wait longer for one.
 
     Raises
@@ -145,7 +148,7 @@ def check_reachable(brokers: Brokers) -> None:
     UnreachableError
         If no broker answers: soon, where all of them refuse connections.
     """
-    topic_names(brokers)
+    topic_names(brokers, answer_seconds)
 
 
 def is_gap(brokers: Brokers, topic: str, partition: int, start: int, stop: int) -> bool:

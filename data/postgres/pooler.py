@@ -4,6 +4,7 @@ Segue needs sessions of its own: advisory locks (one clock, one replay), setting
 In transaction mode a pooler gives each transaction any session, so a lock would belong to whoever comes next.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -18,7 +19,9 @@ class SharedSessionError(SegueError):
     """The database URL leads to a connection pooler that shares sessions between its clients."""
 
 
-def check(announced: int, backend: int, parameters: dict[str, Any]) -> None:
+def check(
+    announced: int, backend: int, parameters: dict[str, Any], connect: Callable[..., Connection[Any]] | None = None
+) -> None:
     """Refuse a pooler that shares sessions between clients.
 
     Parameters
@@ -29,6 +32,8 @@ def check(announced: int, backend: int, parameters: dict[str, Any]) -> None:
         The process id of the session that answers.
     parameters
         Parameters of libpq for another connection like this one. It is opened only if there is a pooler.
+    connect
+        Opens a connection with such parameters, by default that of psycopg.
 
     Raises
     ------
@@ -37,10 +42,8 @@ def check(announced: int, backend: int, parameters: dict[str, Any]) -> None:
     """
     if announced == backend:
         return
-    with (
-        psycopg.connect(**parameters, autocommit=True) as first,
-        psycopg.connect(**parameters, autocommit=True) as second,
-    ):
+    another = connect or psycopg.connect
+    with another(**parameters, autocommit=True) as first, another(**parameters, autocommit=True) as second:
         # The second one uses what the first one has just given back, if the pooler shares sessions.
         sessions = [_session(connection) for connection in (first, second, first)]
     if sessions[0] == sessions[1] or sessions[0] != sessions[2]:

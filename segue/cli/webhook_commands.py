@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Optional
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import msgspec
 import typer
@@ -13,7 +13,6 @@ from data.postgres import webhooks
 from data.postgres.database import engine
 from runtime import logs
 from runtime.counts import many
-from runtime.errors import SegueError
 from runtime.settings import Settings
 from runtime.topics import ChangeKind
 from segue.cli.auditing import recorded
@@ -24,6 +23,7 @@ from segue.cli.postgres import connect
 
 if TYPE_CHECKING:
     from services.webhooks.endpoint import Endpoint
+    from services.webhooks.lag import Lags
     from services.webhooks.run import Matches, Webhook
     from services.webhooks.schedule import Delivery, Policy
 
@@ -94,12 +94,22 @@ def status(as_json: AsJson = False) -> None:
     The lag is the number of changes in the topic that the webhook has not read. It is unknown if no broker answers, if
     the topic can't be read, or if it has been created again since the webhook read it.
     """
+    from services.webhooks.lag import ChangeTopics, lags
+
     settings = Settings()
     postgres = connect(settings)
     rows = webhooks.overview(postgres)
-    lags, troubles = _lags(settings, postgres, sorted({row.changes for row in rows}))
+    # The Kafka client reports a broker that is gone once a second; one line of our own is enough.
+    logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
+    kinds = sorted({row.changes for row in rows})
+    show(rows, lags(postgres, settings.topics, kinds, ChangeTopics(settings.brokers, settings.log_id)), as_json)
+
+
+def show(rows: Sequence[Any], lags: "Lags", as_json: bool) -> None:
+    """Print what became of each webhook's changes (:func:`data.postgres.webhooks.overview`), and its lag."""
+    known = lags.by_webhook
     if as_json:
-        found = [row._asdict() | {"lag": lags.get(row.webhook)} for row in rows]
+        found = [row._asdict() | {"lag": known.get(row.webhook)} for row in rows]
         output.print_json(msgspec.json.encode(found).decode())
     elif not rows:
         messages.print("No webhook has run yet.")
@@ -111,14 +121,14 @@ def status(as_json: AsJson = False) -> None:
                 f"{row.delivered:,}",
                 f"{row.waiting:,}",
                 f"{row.dead:,}",
-                f"{lags[row.webhook]:,}" if row.webhook in lags else "unknown",
+                f"{known[row.webhook]:,}" if row.webhook in known else "unknown",
                 f"{row.saved_at:%Y-%m-%d %H:%M}",
             ]
             for row in rows
         ]
         heads = ["webhook", "changes of", "delivered", "waiting", "abandoned", "lag", "saved at"]
         output.print(table("Webhooks", heads, shown))
-    for kind, trouble in troubles.items():
+    for kind, trouble in lags.troubles.items():
         messages.print(
             f"The lag of webhooks for {webhooks.NAMES[kind]} is unknown: {trouble}", markup=False, soft_wrap=True
         )
@@ -198,27 +208,6 @@ def retry_them(
             if row.waiting:
                 messages.print(f"{many(row.waiting, 'waits', 'wait')}: {row.reason}", markup=False, soft_wrap=True)
         raise typer.Exit(1)
-
-
-def _lags(
-    settings: Settings, postgres: Engine, kinds: Iterable[ChangeKind]
-) -> tuple[dict[str, int], dict[ChangeKind, str]]:
-    """The lag of each webhook for some kinds of changes whose offsets fit the present topics; why a kind has none."""
-    from services.webhooks import lag
-
-    # The Kafka client reports a broker that is gone once a second; one line of our own is enough.
-    logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
-    found: dict[str, int] = {}
-    troubles: dict[ChangeKind, str] = {}
-    for kind in kinds:
-        topic = settings.topics.of_changes(kind)
-        try:
-            log_id = lag.topic_id(settings.brokers, topic, settings.log_id)
-            for webhook, own in webhooks.next_offsets(postgres, log_id, kind).items():
-                found[webhook] = lag.changes_to_read(settings.brokers, topic, own)
-        except SegueError as error:
-            troubles[kind] = str(error)
-    return found, troubles
 
 
 def _endpoint(settings: Settings) -> "Endpoint":

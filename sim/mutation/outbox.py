@@ -29,8 +29,8 @@ OUTBOX = (
         "outbox position off by one",
         "Whenever a relay reads the outbox, subscribers miss a change.",
         _RELAY,
-        "rows = await self._outbox.unpublished_changes(self.published, _ROWS)",
-        "rows = await self._outbox.unpublished_changes(self.published + 1, _ROWS)",
+        "rows = await self._outbox.unpublished_changes(self.published, self._most.at_once)",
+        "rows = await self._outbox.unpublished_changes(self.published + 1, self._most.at_once)",
     ),
     Mutation(
         "outbox read customer by customer",

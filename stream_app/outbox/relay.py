@@ -20,11 +20,11 @@ After any fault the relay starts again at step 1.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
@@ -37,15 +37,21 @@ from stream_app.outbox.topic_end import HangingTransactionError
 from stream_app.partition_status import Clock
 from stream_app.stages import Stage
 from stream_app.storage.claim import FencedError
-from stream_app.storage.connection import Database
 from stream_app.storage.outbox import Outbox
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-_ROWS = 5_000
-_QUEUED_ROWS = 50_000
+
+class MostRows(NamedTuple):
+    """How many rows a relay holds at most in its queue, and how many it publishes at once."""
+
+    queued: int = 50_000
+    at_once: int = 5_000
+
+
+MOST_ROWS = MostRows()
 
 
 def one_thread(name: str) -> Executor:
@@ -69,6 +75,9 @@ class Relay:
 
     Parameters
     ----------
+    outbox
+        The relay's own: it connects for a moment at a time, while the partition task's is in the middle of a
+        transaction.
     personas
         The names of segments by id.
     clock
@@ -76,12 +85,15 @@ class Relay:
     new_thread
         Creates what runs the blocking calls of the Kafka client, one after another.
     kind
-        What is published: segment changes or risk changes. ``new_writer`` and ``changes_behind`` are for their topic.
+        What is published: segment changes or risk changes. ``outbox``, ``new_writer`` and ``changes_behind`` are those
+        of this kind.
+    sleep
+        Waits some seconds after a fault.
     """
 
     def __init__(
         self,
-        database: Database,
+        outbox: Outbox,
         claim: PartitionProgress,
         personas: Mapping[str, str],
         new_writer: Callable[[int], ChangeWriter],
@@ -90,6 +102,8 @@ class Relay:
         clock: Clock = time.monotonic,
         new_thread: Callable[[str], Executor] = one_thread,
         kind: AnyKind = SEGMENT_CHANGES,
+        most: MostRows = MOST_ROWS,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._claim, self._kind = claim, kind
         self.log_id = claim.log_id
@@ -97,9 +111,10 @@ class Relay:
         self._new_writer = new_writer
         self._catch_up = CatchUp(changes_behind, observer, claim, kind, clock)
         self._observer = observer
-        self._clock = clock
+        self._clock, self._sleep = clock, sleep
+        self._most = most
         self._log = log.bind(partition=claim.partition, **kind.log_fields)
-        self._outbox = Outbox(database, claim.partition, kind.table)
+        self._outbox = outbox
         self._thread = new_thread(f"{kind.relay_name}-{claim.partition}")
         self._writer = new_writer(claim.partition)
         self._queue: deque[Row] = deque()
@@ -120,7 +135,7 @@ class Relay:
             self._drop_queued(erased)
         if rows:
             follows = not self._queue or rows[0].position == self._queue[-1].position + 1
-            if follows and len(self._queue) < _QUEUED_ROWS:
+            if follows and len(self._queue) < self._most.queued:
                 self._queue.extend(rows)
             self.publish_up_to(rows[-1].position)
 
@@ -193,7 +208,7 @@ class Relay:
             except Exception as error:
                 self._log.warning("will publish later", error=repr(error))
                 failures += 1
-                await asyncio.sleep(wait_seconds(failures))
+                await self._sleep(wait_seconds(failures))
 
     async def _start_publishing(self) -> None:
         """Steps 1 to 4: fence other writers, and find out what is published."""
@@ -225,7 +240,7 @@ class Relay:
                 return self._consecutive()
             last = self._last_position
             async with self._connected_outbox():
-                rows = await self._outbox.unpublished_changes(self.published, _ROWS)
+                rows = await self._outbox.unpublished_changes(self.published, self._most.at_once)
             if rows:
                 return rows
             # The changes up to there were deleted with their customers.
@@ -234,7 +249,7 @@ class Relay:
     def _consecutive(self) -> Sequence[Row]:
         """The first queued rows whose positions follow each other: changes of forgotten customers leave gaps."""
         first = self._queue[0].position
-        return [row for at, row in enumerate(islice(self._queue, _ROWS)) if row.position == first + at]
+        return [row for at, row in enumerate(islice(self._queue, self._most.at_once)) if row.position == first + at]
 
     async def _publish(self, rows: Sequence[Row]) -> None:
         """Step 6."""
@@ -261,7 +276,7 @@ class Relay:
 
     @asynccontextmanager
     async def _connected_outbox(self) -> AsyncIterator[None]:
-        """Connect for a moment. The partition task's connection can't be used: it is in the middle of a transaction."""
+        """Connect for a moment."""
         await self._outbox.open()
         try:
             yield

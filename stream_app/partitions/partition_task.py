@@ -25,6 +25,7 @@ from stream_app.partitions.recovery import Recovery
 from stream_app.partitions.units_of_work import Apply, UnitsOfWork
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.storage.claim import FencedError
+from stream_app.storage.connection import Database
 from stream_app.storage.unit_of_work import PartitionStore
 
 log = structlog.get_logger(__name__)
@@ -36,7 +37,8 @@ class PartitionTask:
     """One assigned partition: :meth:`run` it, and offer it records once it is :attr:`claimed`.
 
     ``seek`` is called with the offset to read the log from, after every claim and every fault. ``apply`` computes the
-    result of a micro-batch. ``claimed`` is for those who wait: it is set in the states that count as claimed.
+    result of a micro-batch, and ``new_store`` makes what stores it. ``claimed`` is for those who wait: it is set in the
+    states that count as claimed.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class PartitionTask:
         partition: int,
         seek: Callable[[int], Awaitable[None]],
         apply: Apply = apply_batch,
+        new_store: Callable[[Database, int], PartitionStore] = PartitionStore,
     ) -> None:
         self._context, self._config = context, context.config
         self._partition, self._seek = partition, seek
@@ -53,7 +56,7 @@ class PartitionTask:
         self._metrics.assigned(partition)
         self.claimed = asyncio.Event()
         self._life = Life(self._moved)
-        self._store = PartitionStore(context.database, partition)
+        self._store = new_store(context.database, partition)
         self._buffer = RecordBuffer.of(context, partition)
         self._stop_requested = asyncio.Event()
         self._log_check = LogCheck(context, partition, self._store)

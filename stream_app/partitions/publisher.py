@@ -20,7 +20,6 @@ from stream_app.storage.outbox import AheadOfPostgres, Outbox
 log = structlog.get_logger(__name__)
 
 _SAVE_SECONDS = 5.0
-_FINISH_SECONDS = 5.0
 
 
 class Publisher:
@@ -96,9 +95,10 @@ class Publisher:
 
     async def finish(self, progress: PartitionProgress) -> None:
         """Wait a few seconds for all changes to be published, and save the published position."""
+        seconds = self._context.finish_seconds
         try:
-            await asyncio.wait_for(self._wait_until_published(), _FINISH_SECONDS)
-            await asyncio.wait_for(self.save_position(progress), _FINISH_SECONDS)
+            await asyncio.wait_for(self._wait_until_published(), seconds)
+            await asyncio.wait_for(self.save_position(progress), seconds)
         except Exception as error:
             self._log.warning("could not save the published position", error=repr(error))
 
@@ -152,16 +152,23 @@ class Publisher:
         observer: Observer,
     ) -> Callable[[PartitionProgress, Mapping[str, str]], Relay]:
         """What creates relays of a kind, from a claim and the names of segments by id."""
-        return partial(
-            Relay,
-            self._context.database,
-            new_writer=new_writer,
-            changes_behind=changes_behind,
-            observer=observer,
-            clock=self._context.clock,
-            new_thread=self._context.new_thread,
-            kind=kind,
-        )
+        context = self._context
+
+        def new(claim: PartitionProgress, personas: Mapping[str, str]) -> Relay:
+            outbox = Outbox(context.database, claim.partition, kind.table)
+            return Relay(
+                outbox,
+                claim,
+                personas,
+                new_writer,
+                changes_behind,
+                observer,
+                context.clock,
+                context.new_thread,
+                kind,
+            )
+
+        return new
 
     async def _wait_until_published(self) -> None:
         for relay in self._relays:

@@ -43,6 +43,8 @@ class WorkerContext:
         Seconds that only grow.
     new_thread
         Creates what runs blocking calls one after another, from a name.
+    finish_seconds
+        How long a partition that is released waits for its changes to be published.
     """
 
     config: WorkerConfig
@@ -61,6 +63,7 @@ class WorkerContext:
     connect: Connect | None = None
     clock: Clock = time.monotonic
     new_thread: Callable[[str], Executor] = one_thread
+    finish_seconds: float = 5.0
 
     @property
     def database(self) -> Database:

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from segue.local.ports import free_ports
 from tests.support.commands import tried
 from tests.support.local_stack import wait_until
 from tests.support.retail import CUSTOMERS, REAL, SEED, retail
-from tests.support.web import answers
+from tests.support.web import answers, dashboard_address
 
 SEGUE = [sys.executable, "-m", "segue"]
 
@@ -49,18 +48,19 @@ def test_demo_once_proves_the_whole_dataset(dataset_file: Path, tmp_path: Path) 
 
 
 def test_demo_with_nothing_downloaded_says_so_serves_the_page_and_stops_cleanly(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
-    demo = subprocess.Popen(
-        [*SEGUE, "demo", "--port", str(port), "--speed", "5d/s"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
+    said = tmp_path / "said"
+    with said.open("w") as stderr:
+        demo = subprocess.Popen([*SEGUE, "demo", "--port", "0", "--speed", "5d/s"], cwd=tmp_path, stderr=stderr)
     try:
         wait_until(lambda: _transactions(tmp_path) > 1_000)
         seen = _transactions(tmp_path)
         wait_until(lambda: _transactions(tmp_path) > seen)
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"))
+        dashboard = dashboard_address(said.read_text())
+        wait_until(lambda: answers(f"{dashboard}/_stcore/health"))
     finally:
         demo.send_signal(signal.SIGINT)
-        _, words = demo.communicate(timeout=300)
+        demo.wait(timeout=300)
+    words = said.read_text()
     assert demo.returncode == 0, words
     assert "synthetic data" in words
     assert "segue data fetch" in " ".join(words.split())

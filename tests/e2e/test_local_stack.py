@@ -16,11 +16,11 @@ import pytest
 
 from data.postgres import progress
 from models.segment_model import SegmentModel
-from segue.local.ports import free_ports
 from tests.support.commands import tried
 from tests.support.local_stack import PATIENCE, applied, local, wait_until
 from tests.support.retail import small
 from tests.support.signals import heard, interrupts_ignored
+from tests.support.web import dashboard_address
 
 # Postgres can't run as root: its user, who is in root's group, may pass through root's folders.
 _RIGHTS_OF_OTHERS = 0o067 if os.geteuid() == 0 else 0o077
@@ -75,6 +75,10 @@ def test_a_closed_terminal_stops_the_stack(tmp_path: Path) -> None:
 
 def test_down_stops_a_stack_that_a_shell_has_started_in_the_background(tmp_path: Path) -> None:
     with _up(tmp_path, interrupts_ignored) as stack:
+        wait_until(lambda: "Ctrl-C stops." in _said(tmp_path).read_text())
+        # Any free port is printed as the one that the dashboard is to listen on.
+        port = dashboard_address(_said(tmp_path).read_text()).rpartition(":")[2]
+        wait_until(lambda: port in psutil.Process(_processes(tmp_path)["dashboard"]).cmdline())
         assert "Stopped." in tried(tmp_path, "down").stderr
         assert stack.wait(PATIENCE) is not None
         wait_until(lambda: not _using(tmp_path))
@@ -147,9 +151,10 @@ def _using(folder: Path) -> list[str]:
 @contextmanager
 def _started(folder: Path, signals: Callable[[], None] = heard) -> Iterator["subprocess.Popen[bytes]"]:
     """``segue up`` on a folder; ended at the end of the block, with everything that it has started."""
-    (port,) = free_ports(1)
     environment = os.environ | {"SEGUE_STATE_DIR": str(folder)}
-    stack = subprocess.Popen([*SEGUE, "up", "--port", str(port)], env=environment, preexec_fn=signals)
+    with _said(folder).open("w") as stderr:
+        command = [*SEGUE, "up", "--port", "0"]
+        stack = subprocess.Popen(command, env=environment, stderr=stderr, preexec_fn=signals)
     try:
         yield stack
     finally:
@@ -161,12 +166,19 @@ def _started(folder: Path, signals: Callable[[], None] = heard) -> Iterator["sub
 @contextmanager
 def _up(folder: Path, signals: Callable[[], None] = heard) -> Iterator["subprocess.Popen[bytes]"]:
     with _started(folder, signals) as stack:
-        wait_until(lambda: _processes(folder) >= {"worker", "dashboard"})
+        wait_until(lambda: _processes(folder).keys() >= {"worker", "dashboard"})
         yield stack
 
 
-def _processes(folder: Path) -> set[str]:
+def _said(folder: Path) -> Path:
+    """The file of what ``segue up`` on a folder prints."""
+    return folder.with_name(f"{folder.name}-said")
+
+
+def _processes(folder: Path) -> dict[str, int]:
+    """The ids of the stack's processes, by name."""
     try:
-        return set(msgspec.json.decode((folder / "stack.json").read_bytes())["processes"])
+        found: dict[str, int] = msgspec.json.decode((folder / "stack.json").read_bytes())["processes"]
     except FileNotFoundError:
-        return set()
+        return {}
+    return found

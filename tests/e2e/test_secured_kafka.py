@@ -127,11 +127,10 @@ def test_transactions_go_in_and_changes_come_out(
 def test_a_wrong_password_and_an_unknown_certificate_are_reported_in_one_line(
     kafka: SecuredKafka, database_url: str, password: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data.kafka.log._TIMEOUT", 3.0)
     variables = environment(kafka, database_url, "nobody", "PLAIN", password)
     brokers = settings_of(variables, monkeypatch, tmp_path).brokers
     for wrong in (replace(brokers, password="guessed"), replace(brokers, ca_file=None)):
-        log = Log(wrong, "nobody.TRANSACTIONS")
+        log = Log(wrong, "nobody.TRANSACTIONS", answer_seconds=3.0)
         with pytest.raises(UnreachableError, match=r"\(SASL_SSL, PLAIN as segue\)") as caught:
             log.identity(None)
         log.close()

@@ -24,10 +24,6 @@ class CommittedChanges:
         self.changes_ahead: list[int] = []
         self.forgotten_customers = Forgotten(b"key")
 
-    def __call__(self, database_url: str, partition: int, table: Any = None) -> "CommittedChanges":
-        """The outbox, wherever it is created."""
-        return self
-
     def commit(self, number: int) -> list[Any]:
         """Commit the first changes of some more customers, and return them."""
         first = self._last + 1

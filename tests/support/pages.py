@@ -1,15 +1,17 @@
 """One page of the dashboard in Streamlit's test harness, against a real Postgres."""
 
 import re
+from dataclasses import replace
 from html import unescape
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import pytest
-from sqlalchemy import Engine
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Element
 
-from dashboard.shared import downloads
+from dashboard.shared import access
+from dashboard.shared.access import Viewer
 from runtime.money import Money
 from tests.support.money import POUNDS
 
@@ -41,16 +43,30 @@ def words(page: AppTest) -> str:
     return unescape(re.sub(r"<[^>]*>", "", html(page)))
 
 
-def written_files(patch: pytest.MonkeyPatch) -> list[bytes]:
+def log_in(page: AppTest, viewer: Viewer) -> None:
+    """Let somebody look at a page whose browser has their login."""
+    claims = {"iss": "https://id.example", "sub": viewer.actor.subject, "iat": 1}
+    page.user = {"is_logged_in": True} | claims
+    page.session_state[access.VIEWER] = replace(viewer, login=tuple(map(str, claims.values())))
+
+
+class Written(NamedTuple):
+    """A file that a page has offered."""
+
+    name: str
+    content: bytes
+
+
+def written_files(patch: pytest.MonkeyPatch) -> list[Written]:
     """The files that pages offer from now on, each made when its button is drawn instead of when it is pressed."""
-    written: list[bytes] = []
-    request = downloads.on_request
+    written: list[Written] = []
+    button = st.download_button
 
-    def keep(engine: Engine, file: downloads.File, ask: Any) -> Any:
-        written.append(request(engine, file, ask)())
-        return lambda: written[-1]
+    def drawn(label: str, data: Any, file_name: str, *given: Any, **named: Any) -> bool:
+        written.append(Written(file_name, data()))
+        return button(label, written[-1].content, file_name, *given, **named)
 
-    patch.setattr(downloads, "on_request", keep)
+    patch.setattr(st, "download_button", drawn)
     return written
 
 

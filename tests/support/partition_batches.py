@@ -6,22 +6,50 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
-import pytest
-
+from stream_app.core.apply import PartitionProgress
 from stream_app.core.decode import MicroBatch
 from stream_app.partitions.partition_task import PartitionTask
+from stream_app.storage.connection import Database
 from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Record
 from tests.support.partition_tasks import PATIENCE, anywhere, claimed, claiming, committed, wait_for, worker_context
 
 Dies = Literal["before a commit", "after a commit"]
+NewStore = Callable[[Database, int], PartitionStore]
 
 
-def batching_task(database: str, topic: ChangeTopic, batch_size: int) -> PartitionTask:
+class DyingStore(PartitionStore):
+    """Hangs before or after it commits a slice: one of so many without a single batch of records."""
+
+    def __init__(self, slices: int, dies: Dies, database: Database, partition: int) -> None:
+        super().__init__(database, partition)
+        self._slices, self._dies, self._saved = slices, dies, 0
+        self.hanging = asyncio.Event()
+
+    async def save(self, batch: MicroBatch, *arguments: Any, **named: Any) -> PartitionProgress:
+        """Save as a store does, or never return."""
+        assert not batch.records
+        if self._saved == self._slices and self._dies == "before a commit":
+            await self._hang()
+        saved = await super().save(batch, *arguments, **named)
+        self._saved += 1
+        if self._saved == self._slices and self._dies == "after a commit":
+            await self._hang()
+        return saved
+
+    async def _hang(self) -> None:
+        self.hanging.set()
+        await asyncio.Event().wait()
+
+
+def batching_task(
+    database: str, topic: ChangeTopic, batch_size: int, new_store: NewStore = PartitionStore
+) -> PartitionTask:
     """A task whose batches and slices have at most so many records or customers."""
     worker = worker_context(database, topic)
-    return PartitionTask(replace(worker, config=replace(worker.config, batch_size=batch_size)), 0, anywhere)
+    config = replace(worker.config, batch_size=batch_size)
+    return PartitionTask(replace(worker, config=config), 0, anywhere, new_store=new_store)
 
 
 async def apply_up_to(task: PartitionTask, database: str, records: Sequence[Record], ends: Sequence[int]) -> None:
@@ -43,30 +71,28 @@ async def apply_until(
 
 
 async def die_between_slices(
-    task: PartitionTask, records: Callable[[], Sequence[Record]], patch: pytest.MonkeyPatch, slices: int, dies: Dies
+    database: str,
+    topic: ChangeTopic,
+    batch_size: int,
+    records: Callable[[int], Sequence[Record]],
+    slices: int,
+    dies: Dies,
 ) -> None:
-    """Offer records once the partition is claimed, and die after so many slices, without a single batch of records."""
-    save: Callable[..., Any] = PartitionStore.save
-    hanging, saved = asyncio.Event(), 0
+    """Offer records from the next offset on once the partition is claimed, and die after so many slices.
 
-    async def save_some(store: PartitionStore, batch: MicroBatch, *arguments: Any) -> Any:
-        nonlocal saved
-        assert not batch.records
-        if saved == slices and dies == "before a commit":
-            hanging.set()
-            await asyncio.Event().wait()
-        progress = await save(store, batch, *arguments)
-        saved += 1
-        if saved == slices and dies == "after a commit":
-            hanging.set()
-            await asyncio.Event().wait()
-        return progress
+    Not a single batch of records is applied.
+    """
+    stores: list[DyingStore] = []
 
-    patch.setattr(PartitionStore, "save", save_some)
+    def new_store(database: Database, partition: int) -> DyingStore:
+        stores.append(DyingStore(slices, dies, database, partition))
+        return stores[-1]
+
+    task = batching_task(database, topic, batch_size, new_store)
     runner = asyncio.create_task(task.run())
     await claimed(task)
-    task.offer(records())
-    await asyncio.wait_for(hanging.wait(), PATIENCE)
+    task.offer(records(task.next_offset))
+    await asyncio.wait_for(stores[0].hanging.wait(), PATIENCE)
     runner.cancel()
     await asyncio.gather(runner, return_exceptions=True)
     await task.close()

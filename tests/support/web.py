@@ -1,5 +1,6 @@
 """Requests of tests to pages of Segue's processes."""
 
+import re
 import ssl
 
 import httpx
@@ -20,3 +21,10 @@ def answers(address: str) -> bool:
         return get(address, timeout=30).is_success
     except httpx.HTTPError:
         return False
+
+
+def dashboard_address(said: str) -> str:
+    """The address of the dashboard that ``segue up`` or ``segue demo`` has printed."""
+    found = re.search(r"Dashboard: (http://127\.0\.0\.1:[1-9]\d*)\s", said)
+    assert found, said
+    return found[1]

@@ -26,7 +26,6 @@ from segue.local.kafka_proxy import HeldEnd
 from segue.local.kafka_requests import ADD_PARTITIONS, PRODUCE
 from stream_app.core.apply import PartitionProgress
 from stream_app.metrics import Metrics
-from stream_app.outbox import relay
 from stream_app.outbox.change_writer import ChangeWriter
 from stream_app.outbox.relay import Relay
 from stream_app.outbox.topic_end import changes_behind
@@ -116,7 +115,7 @@ async def shoot(
     """Let a relay publish two Kafka transactions again and again; the first one's commit also comes in the second."""
     through, direct = Brokers(kafka.servers), Brokers(kafka.direct_servers)
     publishing = Relay(
-        "",
+        outbox,  # type: ignore[arg-type]
         CLAIM,
         {},
         lambda partition: ChangeWriter(through, TOPICS, True, partition),
@@ -136,10 +135,9 @@ async def shoot(
 
 
 def test_a_commit_that_comes_in_the_next_transaction_leaves_no_state_older_than_its_change(
-    kafka: ProxiedKafka, subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch
+    kafka: ProxiedKafka, subscriber: Subscriber
 ) -> None:
     outbox, stale = CommittedChanges(), set[str]()
-    monkeypatch.setattr(relay, "Outbox", outbox)
     held = asyncio.run(shoot(kafka, outbox, subscriber, stale))
     seen_then, seen_at_last = len(stale), len(subscriber.stale())
     assert (seen_then, seen_at_last) == (0, 0)

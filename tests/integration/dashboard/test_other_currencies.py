@@ -82,7 +82,7 @@ def test_the_file_of_a_list_says_which_currency_its_plain_numbers_are_in(
 ) -> None:
     written = written_files(monkeypatch)
     html(a_page_in(EUROS, name, database_url).run())
-    header, first, *_ = written[0].decode().splitlines()
+    header, first, *_ = written[0].content.decode().splitlines()
     assert header.split(",")[-1] == "currency"
     assert first.split(",")[-1] == "EUR"
-    assert "€" not in written[0].decode()
+    assert "€" not in written[0].content.decode()

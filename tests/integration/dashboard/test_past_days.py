@@ -7,7 +7,7 @@ the worker had stored.
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from dashboard.at_risk import past_people, past_slips, slips_queries
 from dashboard.at_risk.slips_queries import Slips
 from dashboard.customer import page as customer_page
 from dashboard.customer import past_life
-from dashboard.shared import countries, downloads, history, past
+from dashboard.shared import countries, history, past
 from dashboard.shared.personas import personas, slips
 from dashboard.shared.reading import progress, reading
 from dashboard.shared.risk_list import ORDERS, Wanted, risk_list
@@ -231,7 +231,7 @@ def test_a_file_has_the_rows_that_it_had_then_and_the_day(
     files = written_files(monkeypatch)
     for engine, query in ((streams.whole, CHOSEN), (streams.stopped, {})):
         html(a_page("at_risk", url(engine), risk_view=view, **query).run())
-    then, was = (pd.read_csv(io.BytesIO(file), dtype={"customer_id": "str"}) for file in files)
+    then, was = (pd.read_csv(io.BytesIO(file.content), dtype={"customer_id": "str"}) for file in files)
     assert set(then.pop("as_of")) == {"2010-11-02T00:00:00Z"}
     pd.testing.assert_frame_equal(then, was, check_dtype=False)
     assert len(was) > 3
@@ -241,13 +241,7 @@ def test_a_file_has_the_rows_that_it_had_then_and_the_day(
 def test_a_file_of_an_audience_has_the_rows_that_it_had_then(
     streams: Streams, query: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files: list[tuple[str, bytes]] = []
-
-    def keep(_engine: Engine, file: downloads.File, make: Callable[[], downloads.Content]) -> Callable[[], bytes]:
-        files.append((file.name, make().csv))
-        return lambda: files[-1][1]
-
-    monkeypatch.setattr(downloads, "of_content", keep)
+    files = written_files(monkeypatch)
     for engine, chosen in ((streams.whole, CHOSEN), (streams.stopped, {})):
         html(a_page("audiences", url(engine), **query, **chosen).run())
     (then_name, then), (was_name, was) = files

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 
-from batch.choose_k import KS, STABLE, KChoice, choose_k, k_curve
+from batch.choose_k import KS, STABLE, Effort, KChoice, choose_k, k_curve
 from batch.fit import FitError, fit
 from models.segment_model import from_json, to_json
 from models.units import Floats
@@ -96,10 +96,9 @@ def test_a_single_customer_is_refused() -> None:
 
 
 @pytest.mark.slow
-def test_very_many_customers_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_very_many_customers_are_sampled() -> None:
     customers = shop(blobs(4, 0.4, count=3_000) / 2)
     everybody = choose_k(customers)
-    monkeypatch.setattr("batch.choose_k.SAMPLE", 300)
-    sampled = choose_k(customers)
+    sampled = choose_k(customers, effort=Effort(customers=300))
     assert sampled.k == everybody.k == 4
     assert sampled.curve["inertia"].loc[4] < everybody.curve["inertia"].loc[4]

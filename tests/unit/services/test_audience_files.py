@@ -14,7 +14,6 @@ from models.audience import NO_STATE
 from models.rhythm.histories import Histories
 from models.rhythm.rhythms import Rhythms, rhythms
 from models.units import to_micros
-from services import audience_files
 from services.audience_files import COLUMNS, About, TooManyRowsError, Use, Written, write
 from tests.support.rhythm import a_rhythm
 
@@ -47,9 +46,11 @@ def members(rows: tuple[int, ...] = (0, 1, 2)) -> Members:
     return Members(people, np.array(rows, dtype=np.int64), own, stays)
 
 
-def written(use: Use, joined: PassThrough | None = None, rows: tuple[int, ...] = (0, 1, 2)) -> tuple[str, Written]:
+def written(
+    use: Use, joined: PassThrough | None = None, rows: tuple[int, ...] = (0, 1, 2), sheet_rows: int = 1_000
+) -> tuple[str, Written]:
     file = StringIO(newline="")
-    outcome = write(file, [members(rows)], About(PERSONAS, NOW, "GBP", use, joined))
+    outcome = write(file, [members(rows)], About(PERSONAS, NOW, "GBP", use, joined, sheet_rows=sheet_rows))
     return file.getvalue(), outcome
 
 
@@ -111,8 +112,7 @@ def test_only_members_are_written() -> None:
     assert [row["customer_id"] for row in csv.DictReader(StringIO(text))] == ["12347"]
 
 
-def test_a_file_for_spreadsheets_is_not_longer_than_a_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audience_files, "MOST_ROWS", 2)
+def test_a_file_for_spreadsheets_is_not_longer_than_a_sheet() -> None:
     with pytest.raises(TooManyRowsError, match="a sheet has at most 2 rows"):
-        written("spreadsheets")
-    assert written("systems")[1].customers == 3
+        written("spreadsheets", sheet_rows=2)
+    assert written("systems", sheet_rows=2)[1].customers == 3

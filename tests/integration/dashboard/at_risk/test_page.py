@@ -72,7 +72,7 @@ def test_the_file_has_one_row_for_each_customer_of_the_filtered_list(
 ) -> None:
     found = written_files(monkeypatch)
     html(a_page("at_risk", database_url, risk_state="Overdue").run())
-    rows = pd.read_csv(io.BytesIO(found[0]), dtype={"customer_id": str})
+    rows = pd.read_csv(io.BytesIO(found[0].content), dtype={"customer_id": str})
     meant = known[known["state"] == "overdue"]
     assert rows["customer_id"].tolist() == meant["customer_id"].tolist()
     assert rows["money_at_stake"].to_numpy() == pytest.approx(meant["stake"].to_numpy(), abs=0.006)

@@ -13,7 +13,6 @@ from sqlalchemy import Engine, text, update
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from dashboard.shared import access, downloads
 from dashboard.shared.access import Viewer
 from data.postgres import audiences, audit
 from data.postgres.audience_members import at_one_moment, moment, totals
@@ -23,7 +22,7 @@ from models.audience import AudienceDefinition, Range
 from models.audience_text import parse
 from models.segment_model import to_json
 from tests.support.generated_tables import Stored, a_model
-from tests.support.pages import HOSTILE, a_page, html, words
+from tests.support.pages import HOSTILE, Written, a_page, html, log_in, words, written_files
 
 pytestmark = pytest.mark.usefixtures("predicting")
 
@@ -40,27 +39,19 @@ def page(database_url: str) -> AppTest:
 
 
 @pytest.fixture
-def as_operator(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
-    """The dashboard as it is started with ``-- --operator``."""
+def as_operator(page: AppTest, monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
+    """The dashboard as it is started with ``-- --operator``, in the browser of an operator who has logged in."""
     monkeypatch.setattr(sys, "argv", ["app.py", "--operator"])
     config.set_option("server.address", "127.0.0.1")
     monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
-    monkeypatch.setattr(access, "current", lambda: Viewer(Actor("olga", "operator"), "operator", False, NEVER))
-    monkeypatch.setattr(access, "has_ended", lambda: False)
+    log_in(page, Viewer(Actor("olga", "operator"), "operator", False, NEVER))
+    page.run()
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[Written]:
     """The files that the page offers, each made when its button is drawn."""
-    found: list[bytes] = []
-    of_content = downloads.of_content
-
-    def keep(engine: Engine, file: downloads.File, make: object) -> object:
-        found.append(of_content(engine, file, make)())  # type: ignore[arg-type]
-        return lambda: found[-1]
-
-    monkeypatch.setattr(downloads, "of_content", keep)
-    return found
+    return written_files(monkeypatch)
 
 
 def test_without_filters_everybody_with_a_segment_is_listed_by_money_at_stake(page: AppTest, stream: Stored) -> None:
@@ -145,10 +136,10 @@ def test_nobody_else_can_save(page: AppTest) -> None:
 
 
 def test_the_file_has_one_row_a_customer_and_is_recorded(
-    database_url: str, filled: Engine, kept: list[bytes], stream: Stored
+    database_url: str, filled: Engine, kept: list[Written], stream: Stored
 ) -> None:
     html(a_page("audiences", database_url, audience_segment="Champions").run())
-    rows = [*csv.DictReader(io.StringIO(kept[0].decode("utf-8-sig")))]
+    rows = [*csv.DictReader(io.StringIO(kept[0].content.decode("utf-8-sig")))]
     people = stream.customers[stream.customers["segment"] == "champions"]
     assert [row["customer_id"] for row in rows] == sorted(people["customer_id"])
     assert {row["persona"] for row in rows} == {"Champions"}
@@ -164,7 +155,7 @@ def test_the_file_has_one_row_a_customer_and_is_recorded(
 
 
 def test_an_uploaded_file_is_joined_and_counted_and_not_stored(
-    page: AppTest, filled: Engine, kept: list[bytes]
+    page: AppTest, filled: Engine, kept: list[Written]
 ) -> None:
     page.file_uploader(key="audience_file").set_value(
         ("crm.csv", b"id;e-mail\n10001;secret@x.org\n99;b@x.org\n", "text/csv")
@@ -172,7 +163,7 @@ def test_an_uploaded_file_is_joined_and_counted_and_not_stored(
     page.run()
     assert "1 customer of the audience in the file" in words(page)
     assert "1 of its rows is of nobody in the audience" in words(page)
-    rows = {row["customer_id"]: row for row in csv.DictReader(io.StringIO(kept[-1].decode("utf-8-sig")))}
+    rows = {row["customer_id"]: row for row in csv.DictReader(io.StringIO(kept[-1].content.decode("utf-8-sig")))}
     assert rows["10001"]["e-mail"] == "secret@x.org"
     assert rows["10002"]["e-mail"] == ""
     with filled.connect() as connection:

@@ -72,7 +72,7 @@ def test_the_file_has_every_customer_with_the_group(
 ) -> None:
     files = written_files(monkeypatch)
     a_page("campaigns", database_url, campaign="spring").run()
-    rows = pd.read_csv(io.BytesIO(files[-1]), dtype=str)
+    rows = pd.read_csv(io.BytesIO(files[-1].content), dtype=str)
     assert rows["group"].value_counts().to_dict() == {"treated": spring.treated, "held_out": spring.held_out}
     assert set(rows["currency"]) == {"GBP"}
 

@@ -6,10 +6,10 @@ from urllib.parse import quote
 import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
-from sqlalchemy import Engine, delete, text, update
+from sqlalchemy import Engine, delete, insert, text, update
 from streamlit.testing.v1 import AppTest
 
-from dashboard.customer import queries
+from dashboard.customer.queries import MOST_RISK_ROWS
 from dashboard.shared import style
 from dashboard.shared.rhythm_words import FORESEEABLE
 from data.contract.wire import Tick
@@ -174,17 +174,23 @@ def test_a_customer_whose_orders_were_all_cancelled_has_no_last_purchase(
 
 
 def test_older_risk_changes_are_counted_without_those_that_were_deleted(
-    page: AppTest, engine: Engine, processed: Lived, monkeypatch: pytest.MonkeyPatch
+    page: AppTest, engine: Engine, processed: Lived
 ) -> None:
     stored = [each for each in store_predicted_risks(engine, processed) if each["customer_id"] == CUSTOMER]
-    monkeypatch.setattr(queries, "MOST_RISK_ROWS", 2)
-    assert f"{len(stored) - 2} older ones not shown" in words(page.run())
-    for kept, said in ((3, "1 older one not shown"), (2, "")):
+    last = stored[-1]
+    more = [
+        last | {"sequence": last["sequence"] + n, "position": last["position"] + 1_000 + n}
+        for n in range(1, MOST_RISK_ROWS + 1)
+    ]
+    with engine.begin() as connection:
+        connection.execute(insert(risk_changes), more)
+    assert len(stored) > 1
+    assert f"{len(stored)} older ones not shown" in words(page.run())
+    for kept, said in ((MOST_RISK_ROWS + 1, "1 older one not shown"), (MOST_RISK_ROWS, "")):
         with engine.begin() as connection:
             c = risk_changes.c
-            connection.execute(
-                delete(risk_changes).where(c.customer_id == CUSTOMER, c.sequence <= stored[-kept - 1]["sequence"])
-            )
+            oldest = more[-1]["sequence"] - kept + 1
+            connection.execute(delete(risk_changes).where(c.customer_id == CUSTOMER, c.sequence < oldest))
         shown = words(page.run())
         assert said in shown
         assert ("not shown" in shown) == bool(said)

@@ -110,15 +110,14 @@ def test_as_event_time_advances_only_recency_grows(engine: Engine, processed: Li
 
 
 def test_the_newest_risk_changes_come_first_and_none_is_after_the_moment_that_is_asked_for(
-    engine: Engine, processed: Lived, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, processed: Lived
 ) -> None:
     stored = [each for each in store_predicted_risks(engine, processed) if each["customer_id"] == CUSTOMER]
     assert len(stored) > 3
     with reading(engine) as connection:
         found = queries.risks(connection, CUSTOMER)
         before = queries.risks(connection, CUSTOMER, stored[-2]["effective_at"])
-        monkeypatch.setattr(queries, "MOST_RISK_ROWS", 2)
-        fewest = queries.risks(connection, CUSTOMER)
+        fewest = queries.risks(connection, CUSTOMER, limit=2)
     assert found["sequence"].tolist() == [each["sequence"] for each in reversed(stored)]
     assert found["to_state"].tolist() == [each["to_state"] for each in reversed(stored)]
     assert found["from_state"].iloc[-1] == ""

@@ -4,7 +4,6 @@ import re
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,7 @@ from sqlalchemy import Engine, delete, insert, text
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from dashboard.operations import actions
-from dashboard.shared import access, acts
 from dashboard.shared.access import Viewer
-from dashboard.shared.acts import NotAllowedError
 from data.postgres import audit, replay_control
 from data.postgres.audit import Actor
 from data.postgres.log_faults import resolve
@@ -24,10 +20,11 @@ from data.postgres.tables import dead_letters, log_faults, metadata, stream_prog
 from runtime.login import Role
 from tests.support import oidc_provider
 from tests.support.generated_tables import PARTITIONS, Stored
-from tests.support.pages import a_page, html, words
+from tests.support.pages import a_page, html, log_in, words
 
 REPORT = Heartbeat("running", datetime(2011, 3, 1, 12, 0, tzinfo=UTC), 250, 1_000, 40, 86_400.0)
 NEVER, PAST = datetime(9999, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
+NOT_ALLOWED = "this needs the role of an operator, and a login that has not ended"
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -43,6 +40,16 @@ def as_operator(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
     monkeypatch.setattr(sys, "argv", ["app.py", "--operator"])
     config.set_option("server.address", "127.0.0.1")
     monkeypatch.setenv("SEGUE_DATABASE_URL", database_url)
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """A script of a dashboard with a login that tries every act."""
+    for name, value in oidc_provider.settings("https://id.example", "https://x.example", "postgresql://m@/d").items():
+        monkeypatch.setenv(name, value)
+    script = AppTest.from_function(_act, default_timeout=300)
+    script.secrets["auth"] = {}
+    return script
 
 
 @pytest.fixture
@@ -203,12 +210,9 @@ def test_an_act_that_fails_is_recorded_as_failed(page: AppTest, replaying: Engin
 @pytest.mark.parametrize(
     ("role", "said"), [("operator", "Start the dashboard with"), ("marketer", "Operators can pause a replay")]
 )
-def test_without_buttons_it_says_what_is_missing(
-    page: AppTest, filled: Engine, monkeypatch: pytest.MonkeyPatch, role: Role, said: str
-) -> None:
+def test_without_buttons_it_says_what_is_missing(page: AppTest, filled: Engine, role: Role, said: str) -> None:
     _set_aside(filled, 1)
-    monkeypatch.setattr(access, "current", lambda: Viewer(Actor("olga", role), role, False, NEVER))
-    monkeypatch.setattr(access, "has_ended", lambda: False)
+    log_in(page, Viewer(Actor("olga", role), role, False, NEVER))
     assert said in page.run().caption[0].value
 
 
@@ -216,33 +220,30 @@ def test_without_buttons_it_says_what_is_missing(
 @pytest.mark.parametrize(
     "viewer",
     [
-        pytest.param(Viewer(Actor("mia", "marketer"), "marketer", False, NEVER, ("mia",)), id="a marketer"),
-        pytest.param(
-            Viewer(Actor("olga", "operator"), "operator", False, PAST, ("olga",)), id="a login that has ended"
-        ),
-        pytest.param(Viewer(Actor("olga", "operator"), "operator", False, NEVER, ("olga",)), id="another login"),
-        pytest.param(access.ANYONE, id="nobody"),
+        pytest.param(Viewer(Actor("mia", "marketer"), "marketer", False, NEVER), id="a marketer"),
+        pytest.param(Viewer(Actor("olga", "operator"), "operator", False, PAST), id="a login that has ended"),
+        pytest.param(None, id="nobody"),
     ],
 )
-def test_a_role_is_checked_at_the_act_itself(
-    replaying: Engine, monkeypatch: pytest.MonkeyPatch, viewer: Viewer
-) -> None:
+def test_a_role_is_checked_at_the_act_itself(served: AppTest, replaying: Engine, viewer: Viewer | None) -> None:
     """A client could press a button that was there before, or one that is not there."""
-    for name, value in oidc_provider.settings("https://id.example", "https://x.example", "postgresql://m@/d").items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(acts, "_knows_the_provider", lambda: True)
-    monkeypatch.setattr(access, "current", lambda: viewer)
-    monkeypatch.setattr(access, "claims", lambda: {"sub": "somebody"})
-    for act in (
-        actions.pause,
-        actions.resume,
-        partial(actions.set_speed, "max"),
-        partial(actions.requeue, "log", 0, 0),
-    ):
-        with pytest.raises(NotAllowedError, match="operator"):
-            act()
+    if viewer is not None:
+        log_in(served, viewer)
+    served.run()
+    assert [text.value for text in served.text] == [NOT_ALLOWED] * 4
     assert audit.acts(replaying, 10) == []
     assert not replay_control.replays(replaying)[0].wanted_paused
+
+
+@pytest.mark.usefixtures("as_operator")
+def test_an_act_needs_the_login_that_the_browser_has(served: AppTest, replaying: Engine) -> None:
+    log_in(served, Viewer(Actor("olga", "operator"), "operator", False, NEVER))
+    served.run()
+    assert "shop.csv will pause" in [text.value for text in served.text]
+    served.user = served.user | {"sub": "somebody"}
+    served.run()
+    assert {text.value for text in served.text} == {NOT_ALLOWED}
+    assert {act.subject for act in audit.acts(replaying, 10)} == {"olga"}
 
 
 @pytest.mark.usefixtures("as_operator")
@@ -363,3 +364,24 @@ def _set_aside(engine: Engine, number: int, reason: str = "bad money", partition
 
 def _letters(page: AppTest) -> list[str]:
     return re.findall(r'data-letter="(.*?)"', html(page))
+
+
+def _act() -> None:
+    """A script of its own: Streamlit runs its source."""
+    from functools import partial
+
+    import streamlit as st
+
+    from dashboard.operations import actions
+    from runtime.errors import SegueError
+
+    for act in (
+        actions.pause,
+        actions.resume,
+        partial(actions.set_speed, "max"),
+        partial(actions.requeue, "log", 0, 0),
+    ):
+        try:
+            st.text(act())
+        except (SegueError, LookupError) as error:
+            st.text(str(error))

@@ -48,7 +48,7 @@ def test_numbers_are_of_the_orders_up_to_the_day(
 ) -> None:
     files = written_files(monkeypatch)
     page.run()
-    rows = pd.read_csv(io.BytesIO(files[-1]), dtype={"customer_id": "str"}, keep_default_na=False)
+    rows = pd.read_csv(io.BytesIO(files[-1].content), dtype={"customer_id": "str"}, keep_default_na=False)
     sent = processed.frame("transactions")
     sales = sent[(sent["kind"] == "sale") & (sent["occurred_at"] <= DAY)].groupby("customer_id")
     assert rows.set_index("customer_id")["frequency"].to_dict() == sales.size().to_dict()

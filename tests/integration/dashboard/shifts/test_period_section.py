@@ -99,9 +99,8 @@ def test_the_file_has_every_period_and_segment(
     files = written_files(monkeypatch)
     page = a_page("shifts", database_url, per_period="Quarters").run()
     assert not page.exception
-    rows = next(
-        frame for each in files if "revenue" in (frame := pd.read_csv(io.BytesIO(each), keep_default_na=False)).columns
-    )
+    tables = (pd.read_csv(io.BytesIO(each.content), keep_default_na=False) for each in files)
+    rows = next(table for table in tables if "revenue" in table.columns)
     assert (rows["start"] + rows["came"] - rows["left"] == rows["end"]).all()
     wanted = expected(processed)
     assert rows["revenue"].sum() == pytest.approx(wanted["revenue_units"].sum() / 10_000)

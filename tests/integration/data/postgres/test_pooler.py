@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import connect
 from sqlalchemy import text
@@ -25,7 +26,7 @@ class FakePooler:
     def __init__(self, sessions: list[int]) -> None:
         self._sessions: Iterator[int] = iter(sessions)
 
-    def connect(self, **_: Any) -> "FakePooler":
+    def __call__(self, **_: Any) -> "FakePooler":
         return self
 
     def __enter__(self) -> "FakePooler":
@@ -39,23 +40,28 @@ class FakePooler:
 
 
 @pytest.mark.parametrize("sessions", [[7, 7, 7], [7, 8, 8], [7, 8, 9]])
-def test_connections_that_share_sessions_are_refused(monkeypatch: pytest.MonkeyPatch, sessions: list[int]) -> None:
-    monkeypatch.setattr(pooler, "psycopg", FakePooler(sessions))
+def test_connections_that_share_sessions_are_refused(sessions: list[int]) -> None:
     with pytest.raises(SharedSessionError, match="transaction mode"):
-        pooler.check(1, 7, {})
+        pooler.check(1, 7, {}, FakePooler(sessions))  # type: ignore[arg-type]
 
 
-def test_connections_that_keep_their_sessions_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pooler, "psycopg", FakePooler([8, 9, 8]))
-    pooler.check(1, 7, {})
+def test_connections_that_keep_their_sessions_are_accepted() -> None:
+    pooler.check(1, 7, {}, FakePooler([8, 9, 8]))  # type: ignore[arg-type]
 
 
 def test_postgres_itself_is_not_asked_a_second_time(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pooler, "psycopg", FakePooler([]))
+    opened: list[object] = []
+
+    def counting(*given: Any, **named: Any) -> Any:
+        opened.append(connect(*given, **named))
+        return opened[-1]
+
+    monkeypatch.setattr(psycopg, "connect", counting)
     direct = engine(database_url)
     with direct.connect() as connection:
         assert connection.execute(text("SELECT 1")).scalar_one() == 1
     direct.dispose()
+    assert len(opened) == 1
 
 
 def test_the_parameters_of_a_connection_open_another_one(database_url: str) -> None:

@@ -9,8 +9,6 @@ import pytest
 from sqlalchemy import Engine, delete, update
 
 from data.postgres.tables import campaigns, customers
-from producers.campaign_topic import CampaignTopic
-from segue.cli.console import output
 from tests.support.campaigns import set_event_time, store_campaign
 from tests.support.commands import Done, in_process
 from tests.support.generated_tables import a_model, a_stream, insert_rows
@@ -26,13 +24,14 @@ def filled(postgres: Engine) -> Engine:
 
 
 @pytest.fixture
-def segue(filled: Engine, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Segue:
-    """Run the command line in this process, on a database without a broker."""
+def segue(filled: Engine, migrated_url: str, broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Segue:
+    """Run the command line in this process, on a database and a broker."""
     monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
-    monkeypatch.setattr(output, "width", 200)
-    monkeypatch.setattr("producers.campaigns.open_topic", lambda _: CampaignTopic.__new__(CampaignTopic))
-    monkeypatch.setattr(CampaignTopic, "write", lambda *_: True)
+    monkeypatch.setenv("SEGUE_BOOTSTRAP_SERVERS", broker)
+    monkeypatch.setenv("SEGUE_PARTITIONS", "0")
+    monkeypatch.setenv("SEGUE_LOG_ID", "log")
+    monkeypatch.setenv("SEGUE_EXACTLY_ONCE", "false")
     return in_process
 
 

@@ -12,7 +12,6 @@ from data.postgres import model_registry
 from data.postgres.database import engine
 from models.segment_model import SegmentModel
 from segue.cli.app import app
-from segue.cli.console import output
 from services.drift.metrics import DriftHealth, DriftMetrics
 from services.drift.observer import StreamObserver
 from tests.support.dataset_tables import fill
@@ -28,7 +27,6 @@ def champion() -> SegmentModel:
 @pytest.fixture
 def postgres(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
-    monkeypatch.setattr(output, "width", 200)
     postgres = engine(migrated_url)
     model_registry.register(postgres, champion())
     yield postgres

@@ -16,7 +16,6 @@ from data.postgres import model_registry
 from data.postgres.database import engine
 from data.postgres.tables import stream_currency
 from models.segment_model import SegmentModel, from_json, to_json
-from segue.cli.console import output
 from tests.support.builders import random_model
 from tests.support.commands import Done, in_process
 from tests.support.dataset_tables import fill
@@ -34,7 +33,6 @@ def segue(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Run the command line in this process, which is faster than starting a new one."""
     monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
-    monkeypatch.setattr(output, "width", 200)
     return in_process
 
 

@@ -5,12 +5,13 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from data.postgres import database
 from data.postgres.database import engine
 from runtime.settings import Settings
 from segue.cli import main, postgres
@@ -44,8 +45,14 @@ def test_a_server_that_accepts_and_is_silent_is_reported(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(database, "CONNECT_SECONDS", 2)
-    monkeypatch.setattr(postgres, "CONNECT_SECONDS", 2)
+    limits: list[int] = []
+
+    def hurried(*given: Any, connect_timeout: int, **named: Any) -> Any:
+        limits.append(connect_timeout)
+        return connect(*given, connect_timeout=2, **named)
+
+    connect = psycopg.connect
+    monkeypatch.setattr(psycopg, "connect", hurried)
     monkeypatch.setenv("SEGUE_DATABASE_URL", f"postgresql://segue@127.0.0.1:{silent_port}/segue")
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["segue", *command])
@@ -55,6 +62,8 @@ def test_a_server_that_accepts_and_is_silent_is_reported(
     said = capsys.readouterr().err
     assert "error: can't reach Postgres (connection timeout expired)" in said
     assert "Traceback" not in said
+    assert limits
+    assert max(limits) <= 30
 
 
 def test_a_statement_that_is_never_answered_is_given_up(

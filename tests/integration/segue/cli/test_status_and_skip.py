@@ -2,20 +2,23 @@
 
 import json
 import time
+from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
+from confluent_kafka import Producer
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
 from data.postgres import currency, model_registry
 from data.postgres.database import engine
 from segue.cli.app import app
-from services import partition_states
 from tests.support.dataset_tables import fill
 from tests.support.generated_tables import a_model
 from tests.support.retail import retail
 
 BEHIND = 40
+Write = Callable[[int], None]
 
 
 @pytest.fixture
@@ -30,17 +33,20 @@ def postgres(migrated_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: objec
 
 
 @pytest.fixture
-def broker(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
-    """The lag by partition that a broker reports."""
-    lags: dict[int, int] = {}
+def write(postgres: Engine, broker: str, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes so many records more to partition 0 of a log of which everything has been applied."""
+    topic = uuid4().hex
+    monkeypatch.setenv("SEGUE_TRANSACTIONS_TOPIC", topic)
+    monkeypatch.setenv("SEGUE_BOOTSTRAP_SERVERS", broker)
+    producer = Producer({"bootstrap.servers": broker})
 
-    def ends(*_: object) -> dict[int, int]:
-        with postgres.connect() as connection:
-            rows = connection.execute(text("SELECT partition, next_offset FROM stream_progress"))
-            return {row.partition: row.next_offset + lags.get(row.partition, 0) for row in rows}
+    def write(number: int) -> None:
+        for _ in range(number):
+            producer.produce(topic, b"", partition=0)
+        assert producer.flush(60) == 0
 
-    monkeypatch.setattr(partition_states, "end_offsets", ends)
-    return lags
+    write(offset(postgres))
+    return write
 
 
 def segue(*arguments: str) -> Result:
@@ -56,7 +62,7 @@ def words(result: Result) -> str:
     return " ".join(result.output.split())
 
 
-def test_a_stream_that_is_well_has_exit_code_0(postgres: Engine, broker: dict[int, int]) -> None:
+def test_a_stream_that_is_well_has_exit_code_0(postgres: Engine, write: Write) -> None:
     update(postgres, "UPDATE stream_progress SET committed_at = now() - interval '1 hour'")
     result = segue("status")
     assert result.exit_code == 0
@@ -68,7 +74,7 @@ def test_a_stream_that_is_well_has_exit_code_0(postgres: Engine, broker: dict[in
 
 
 def test_the_status_has_the_currency_of_the_stream_and_not_that_of_the_reader(
-    postgres: Engine, broker: dict[int, int], monkeypatch: pytest.MonkeyPatch
+    postgres: Engine, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGUE_CURRENCY", "JPY")
     assert json.loads(segue("status", "--json").stdout)["currency"] == "JPY"
@@ -77,7 +83,7 @@ def test_the_status_has_the_currency_of_the_stream_and_not_that_of_the_reader(
     assert "currency: EUR" in segue("status").output
 
 
-def test_a_failing_partition_is_named_with_its_error(postgres: Engine, broker: dict[int, int]) -> None:
+def test_a_failing_partition_is_named_with_its_error(postgres: Engine, write: Write) -> None:
     update(
         postgres,
         "UPDATE stream_progress SET failures = 7, failure = 'DiskFull: no space left [red]', failing_since = now()"
@@ -93,8 +99,8 @@ def test_a_failing_partition_is_named_with_its_error(postgres: Engine, broker: d
     assert row["failing_since"]
 
 
-def test_a_partition_whose_worker_is_frozen_is_stuck(postgres: Engine, broker: dict[int, int]) -> None:
-    broker[0] = BEHIND
+def test_a_partition_whose_worker_is_frozen_is_stuck(postgres: Engine, write: Write) -> None:
+    write(BEHIND)
     assert segue("status").exit_code == 0
     update(postgres, "UPDATE stream_progress SET committed_at = now() - interval '1 minute'")
     result = segue("status")
@@ -103,13 +109,12 @@ def test_a_partition_whose_worker_is_frozen_is_stuck(postgres: Engine, broker: d
 
 
 def test_a_record_that_arrives_after_a_silence_makes_no_partition_stuck(
-    postgres: Engine, broker: dict[int, int], monkeypatch: pytest.MonkeyPatch
+    postgres: Engine, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     update(postgres, "UPDATE stream_progress SET committed_at = now() - interval '1 hour'")
-    broker[0] = 1
+    write(1)
 
     def commit(_: float) -> None:
-        broker.clear()
         update(postgres, "UPDATE stream_progress SET committed_at = now(), next_offset = next_offset + 1")
 
     monkeypatch.setattr(time, "sleep", commit)
@@ -126,8 +131,10 @@ def test_an_unreachable_broker_is_reported() -> None:
 
 
 @pytest.mark.usefixtures("postgres")
-def test_a_topic_that_is_gone_is_reported_whatever_its_worker_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partition_states, "end_offsets", lambda *_: {})
+def test_a_topic_that_is_gone_is_reported_whatever_its_worker_does(
+    broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_BOOTSTRAP_SERVERS", broker)
     result = segue("status")
     assert result.exit_code == 1
     assert "the broker has no topic segue.transactions" in words(result)
@@ -141,7 +148,7 @@ def offset(postgres: Engine) -> int:
         return found
 
 
-def test_a_record_of_a_failing_partition_is_skipped_with_a_trace(postgres: Engine, broker: dict[int, int]) -> None:
+def test_a_record_of_a_failing_partition_is_skipped_with_a_trace(postgres: Engine, write: Write) -> None:
     update(postgres, "UPDATE stream_progress SET failures = 7, failure = 'MemoryError'")
     result = segue("skip", "0", str(offset(postgres)), "--reason", "  ticket 7\n")
     assert result.exit_code == 0
@@ -157,7 +164,7 @@ def test_a_record_of_a_failing_partition_is_skipped_with_a_trace(postgres: Engin
         assert connection.execute(text("SELECT reason FROM skipped_records")).scalars().all() == ["ticket 8"]
 
 
-def test_what_needs_no_skipping_is_refused_with_a_reason(postgres: Engine, broker: dict[int, int]) -> None:
+def test_what_needs_no_skipping_is_refused_with_a_reason(postgres: Engine, write: Write) -> None:
     here = offset(postgres)
     for arguments, reason in (
         (["0", str(here), "--reason", "x"], "partition 0 is neither failing nor stuck"),

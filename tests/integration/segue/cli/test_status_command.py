@@ -8,7 +8,6 @@ import psycopg
 import pytest
 
 from segue.cli import main
-from segue.cli.console import messages, output
 
 CATCHING_UP = (
     "partition 1 is catching up with what was published: the change topic has 1,234 changes that Postgres does not have"
@@ -20,8 +19,6 @@ def test_a_partition_that_is_behind_the_change_topic_is_shown(
 ) -> None:
     monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
-    monkeypatch.setattr(output, "width", 200)
-    monkeypatch.setattr(messages, "width", 200)
     with psycopg.connect(migrated_url) as connection:
         connection.execute(
             "INSERT INTO stream_progress (partition, log_id, next_offset, epoch, owner, changes_ahead) "

@@ -2,52 +2,53 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 from sqlalchemy import Engine
-from typer.testing import CliRunner, Result
 
 from data.kafka.log import LogError
 from data.postgres import webhooks
 from runtime.brokers import Brokers
-from segue.cli.app import app
-from services.webhooks import lag
+from runtime.settings import Settings
+from segue.cli import webhook_commands
+from services.webhooks.lag import ChangeTopics, lags
+from tests.support.commands import in_process
 
 READ = {"segue.segment-changes.v1": 7, "segue.risk-changes.v1": 3}
 
 
-@pytest.fixture
-def both(postgres: Engine, migrated_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    """A webhook for each kind of changes has run."""
-    monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
-    monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
-    monkeypatch.setenv("SEGUE_BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    webhooks.claim(postgres, "crm", "log", [0, 0], "segments")
-    webhooks.claim(postgres, "mail", "log", [0], "risk")
+class SomeTopics(ChangeTopics):
+    """Some topics are missing; each of the others has a number of changes to read."""
 
+    def __init__(self, *missing: str) -> None:
+        super().__init__(Brokers("127.0.0.1:1"), None)
+        self._missing = missing
 
-def _status(*arguments: str) -> Result:
-    done = CliRunner().invoke(app, ["webhooks", "status", *arguments])
-    assert done.exit_code == 0, done.exception
-    return done
-
-
-def _without(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
-    """Let some topics be missing; each of the others has a number of changes to read."""
-
-    def topic_id(brokers: Brokers, topic: str, log_id: str | None) -> str:
-        if topic in missing:
+    def log_id(self, topic: str) -> str:
+        if topic in self._missing:
             raise LogError(f"there is no topic {topic}")
         return "log"
 
-    def changes_to_read(brokers: Brokers, topic: str, offsets: Mapping[int, int]) -> int:
+    def changes_to_read(self, topic: str, offsets: Mapping[int, int]) -> int:
         return READ[topic]
 
-    monkeypatch.setattr(lag, "topic_id", topic_id)
-    monkeypatch.setattr(lag, "changes_to_read", changes_to_read)
+
+@pytest.fixture
+def both(postgres: Engine) -> Engine:
+    """A webhook for each kind of changes has run."""
+    webhooks.claim(postgres, "crm", "log", [0, 0], "segments")
+    webhooks.claim(postgres, "mail", "log", [0], "risk")
+    return postgres
 
 
-@pytest.mark.usefixtures("both")
+def _show(both: Engine, *missing: str, as_json: bool = False) -> None:
+    """Print as the command does, though some topics are missing."""
+    found = lags(both, Settings().topics, ("risk", "segments"), SomeTopics(*missing))
+    webhook_commands.show(webhooks.overview(both), found, as_json)
+
+
 @pytest.mark.parametrize(
     ("missing", "kind", "known"),
     [
@@ -56,18 +57,34 @@ def _without(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
     ],
 )
 def test_a_topic_that_cannot_be_read_hides_no_lag_of_the_other_kind(
-    monkeypatch: pytest.MonkeyPatch, missing: str, kind: str, known: dict[str, int | None]
+    both: Engine, capsys: pytest.CaptureFixture[str], missing: str, kind: str, known: dict[str, int | None]
 ) -> None:
-    _without(monkeypatch, missing)
-    done = _status("--json")
-    assert {row["webhook"]: row["lag"] for row in json.loads(done.stdout)} == known
-    assert done.stderr == f"The lag of webhooks for {kind} is unknown: there is no topic {missing}\n"
-    assert _status().stdout.count("unknown") == 1
+    _show(both, missing, as_json=True)
+    printed = capsys.readouterr()
+    assert {row["webhook"]: row["lag"] for row in json.loads(printed.out)} == known
+    assert printed.err == f"The lag of webhooks for {kind} is unknown: there is no topic {missing}\n"
+    _show(both, missing)
+    assert capsys.readouterr().out.count("unknown") == 1
 
 
-@pytest.mark.usefixtures("both")
-def test_an_error_is_said_for_each_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    _without(monkeypatch)
-    assert _status().stderr == ""
-    _without(monkeypatch, *READ)
-    assert _status().stderr.count("is unknown: there is no topic") == 2
+def test_an_error_is_said_for_each_kind(both: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    _show(both)
+    assert capsys.readouterr().err == ""
+    _show(both, *READ)
+    assert capsys.readouterr().err.count("is unknown: there is no topic") == 2
+
+
+def test_the_command_counts_the_changes_that_the_broker_has(
+    both: Engine, broker: str, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
+    monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("SEGUE_BOOTSTRAP_SERVERS", broker)
+    monkeypatch.setenv("SEGUE_LOG_ID", "log")
+    producer = Producer({"bootstrap.servers": broker})
+    for topic, partition in (("segue.segment-changes.v1", 0), ("segue.segment-changes.v1", 1)):
+        producer.produce(topic, b"{}", partition=partition)
+    assert producer.flush(60) == 0
+    done = in_process("webhooks", "status", "--json")
+    assert {row["webhook"]: row["lag"] for row in json.loads(done.stdout)} == {"crm": 2, "mail": 0}
+    assert done.stderr == ""

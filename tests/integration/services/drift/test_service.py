@@ -2,22 +2,19 @@
 
 import os
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from typing import Any
 
-import pandas as pd
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import Connection, Engine, make_url, text
+from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from data.datasets.steady import moment
 from data.postgres import drift, model_registry
 from data.postgres.database import engine
-from data.postgres.ledger import transactions_between
 from models.drift.observation import Measurement, Observation
 from models.units import to_micros
 from runtime.brokers import Brokers
-from services.drift import observer as watching
 from services.drift.observer import StreamObserver
 from services.drift.publishing import DriftPublisher
 from services.drift.service import DriftService, rest_seconds
@@ -49,23 +46,35 @@ def postgres(postgres_server: str, streamed: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def dying(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Postgres ends the session of the first observation while it reads."""
+def dying(postgres: Engine) -> None:
+    """Postgres ends the session of the first observation when it reads transactions of a time."""
     sessions: list[int] = []
 
-    def read(connection: Connection, start: datetime, stop: datetime) -> pd.DataFrame:
-        if not sessions:
-            sessions.append(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+    @event.listens_for(postgres, "before_cursor_execute")
+    def end(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if not sessions and "FROM transactions" in statement and "occurred_at <" in statement:
+            sessions.append(connection.connection.driver_connection.info.backend_pid)  # type: ignore[union-attr]
             with postgres.connect() as other:
                 ended = text("SELECT pg_terminate_backend(:pid, 10000)")
                 assert other.execute(ended, {"pid": sessions[0]}).scalar_one()
-        return transactions_between(connection, start, stop)
-
-    monkeypatch.setattr(watching, "transactions_between", read)
 
 
-def service(postgres: Engine) -> DriftService:
-    return DriftService(postgres, StreamObserver(postgres), DriftPublisher(Brokers("nowhere:9092"), "drift"))
+class FailingOnce(StreamObserver):
+    """Loses its connection once, after it has stored everything."""
+
+    failed = False
+
+    def observe(self) -> int:
+        windows = super().observe()
+        if not self.failed:
+            self.failed = True
+            raise OperationalError("", {}, Exception("gone"))
+        return windows
+
+
+def service(postgres: Engine, observer: StreamObserver | None = None) -> DriftService:
+    publisher = DriftPublisher(Brokers("nowhere:9092"), "drift")
+    return DriftService(postgres, observer or StreamObserver(postgres), publisher)
 
 
 def run(service: DriftService, runs: int, between: Callable[[int], None]) -> None:
@@ -104,12 +113,18 @@ def test_the_service_waits_until_postgres_is_back(postgres: Engine, monkeypatch:
     assert shown(observer)["segue_drift_windows_total", ""] == 30
 
 
-def test_a_connection_that_can_not_release_the_lock_is_closed(
-    postgres: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(watching, "_UNLOCK", text("SELECT no_such_function()"))
-        assert StreamObserver(postgres).observe() == 30
+def test_a_connection_that_can_not_release_the_lock_is_closed(postgres: Engine) -> None:
+    refused: list[str] = []
+
+    @event.listens_for(postgres, "before_cursor_execute", retval=True)
+    def refuse(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
+        if "pg_advisory_unlock" in statement:
+            refused.append(statement)
+            return "SELECT no_such_function()", parameters
+        return statement, parameters
+
+    assert StreamObserver(postgres).observe() == 30
+    assert len(refused) == 1
     held = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7368807")
 
     def is_free() -> bool:
@@ -143,22 +158,10 @@ def test_a_new_champion_replaces_the_last_one_in_the_metrics_at_once(postgres: E
     assert values == {"returns": 0.5}
 
 
-def test_windows_that_a_failed_run_has_stored_are_shown_by_the_next(
-    postgres: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    observer = service(postgres)
-
-    def observe(observer: StreamObserver) -> int:
-        with monkeypatch.context() as patch:
-            patch.setattr(StreamObserver, "observe", real)
-            observer.observe()
-        raise OperationalError("", {}, Exception("gone"))
-
-    real = StreamObserver.observe
-    with monkeypatch.context() as patch:
-        patch.setattr(StreamObserver, "observe", observe)
-        with pytest.raises(OperationalError):
-            observer.observe()
+def test_windows_that_a_failed_run_has_stored_are_shown_by_the_next(postgres: Engine) -> None:
+    observer = service(postgres, FailingOnce(postgres))
+    with pytest.raises(OperationalError):
+        observer.observe()
     assert observer.observe() == 0
     assert shown(observer)["segue_drift_window_end_seconds", ""] == END.timestamp()
 

@@ -75,18 +75,14 @@ def test_no_transaction_fires_the_decay_of_more_customers_than_a_slice_and_a_bat
 @pytest.mark.parametrize("ends", [[len(RECORDS)], list(range(1, len(RECORDS) + 1))], ids=["one batch", "many batches"])
 @pytest.mark.parametrize("slices", [1, 4])
 @pytest.mark.parametrize("dies", ["before a commit", "after a commit"])
-def test_a_death_between_two_slices_changes_nothing(
-    database: str, monkeypatch: pytest.MonkeyPatch, ends: list[int], slices: int, dies: Dies
-) -> None:
+def test_a_death_between_two_slices_changes_nothing(database: str, ends: list[int], slices: int, dies: Dies) -> None:
     topic = ChangeTopic()
 
     async def work() -> None:
         await apply(database, topic, CUSTOMERS, [len(BUYERS)])
         before = committed(database)
-        with monkeypatch.context() as patch:
-            # The rest of the log as one batch.
-            task = batching_task(database, topic, SLICE)
-            await die_between_slices(task, lambda: RECORDS[task.next_offset :], patch, slices, dies)
+        # The rest of the log as one batch.
+        await die_between_slices(database, topic, SLICE, lambda offset: RECORDS[offset:], slices, dies)
         assert committed(database)[0] == before[0]
         assert committed(database)[1] > before[1]
         await apply(database, topic, SLICE, ends)

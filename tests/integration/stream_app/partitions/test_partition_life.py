@@ -12,7 +12,7 @@ import pytest
 
 from stream_app.health import Health
 from stream_app.metrics import Metrics
-from stream_app.partition_life import TRANSITIONS, Event, LifeError, State, Transition
+from stream_app.partition_life import Event, LifeError, State, Transition
 from stream_app.partitions.partition_task import PartitionTask
 from stream_app.partitions.worker_context import WorkerContext
 from tests.support.in_memory_change_topic import ChangeTopic, InMemoryWriter
@@ -204,15 +204,17 @@ def test_a_task_whose_relay_can_not_be_closed_still_waits_for_its_successor(
 
 
 def test_an_impossible_event_fails_the_partition_and_is_reported(
-    worker: WorkerContext, metrics: WatchedMetrics, monkeypatch: pytest.MonkeyPatch, database: str
+    worker: WorkerContext, metrics: WatchedMetrics, database: str
 ) -> None:
-    # A dictionary of its own, because an item that is put back would be the last one.
-    others = {event: to for event, to in TRANSITIONS[State.RESCORING].items() if event is not Event.ALL_RESCORED}
-    monkeypatch.setitem(TRANSITIONS, State.RESCORING, others)
     metrics.joined = True
 
     async def work() -> None:
-        async with running(PartitionTask(worker, 0, anywhere)):
+        async def seek(_: int) -> None:
+            # While the partition is taken over.
+            task._life.on(Event.ALL_RESCORED)
+
+        task = PartitionTask(worker, 0, seek)
+        async with running(task):
             await wait_for(lambda: metrics.partitions[0].failures >= 2)
             ready = Health(metrics).ready()
             assert (ready.status, b"times in a row (LifeError)" in ready.body) == (503, True)

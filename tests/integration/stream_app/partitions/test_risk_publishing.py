@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -112,7 +113,7 @@ def test_every_risk_change_is_published_once_in_order_and_noted(predicting: str,
 
 def test_what_was_committed_and_not_published_is_published_by_the_next_owner(predicting: str) -> None:
     risk = RiskTopic()
-    context = worker_context(predicting, ChangeTopic(), risk_topic=risk)
+    context = replace(worker_context(predicting, ChangeTopic(), risk_topic=risk), finish_seconds=0.1)
 
     async def die() -> None:
         risk.failing_openings = 1_000
@@ -121,9 +122,7 @@ def test_what_was_committed_and_not_published_is_published_by_the_next_owner(pre
             task.offer(RECORDS)
             await wait_for(lambda: committed(predicting)[0] == len(RECORDS))
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stream_app.partitions.publisher._FINISH_SECONDS", 0.1)
-        asyncio.run(die())
+    asyncio.run(die())
     assert risk.rows == []
     assert positions(predicting)[0] > 0
     risk.failing_openings = 0

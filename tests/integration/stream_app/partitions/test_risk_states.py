@@ -152,16 +152,12 @@ def test_no_transaction_fires_the_silence_of_more_customers_than_a_slice_and_a_b
 
 @pytest.mark.parametrize("slices", [1, 4, 10])
 @pytest.mark.parametrize("dies", ["before a commit", "after a commit"])
-def test_a_death_between_two_slices_changes_no_risk_state(
-    predicting: str, monkeypatch: pytest.MonkeyPatch, slices: int, dies: Dies
-) -> None:
+def test_a_death_between_two_slices_changes_no_risk_state(predicting: str, slices: int, dies: Dies) -> None:
     async def work() -> None:
         await apply(predicting, CUSTOMERS, [DUE])
-        with monkeypatch.context() as patch:
-            # A tick at which nearly everybody is due.
-            due = RECORDS[DUE : DUE + 1]
-            task = batching_task(predicting, ChangeTopic(), SLICE)
-            await die_between_slices(task, lambda: due, patch, slices, dies)
+        # A tick at which nearly everybody is due.
+        due = RECORDS[DUE : DUE + 1]
+        await die_between_slices(predicting, ChangeTopic(), SLICE, lambda _: due, slices, dies)
         assert committed(predicting)[0] == DUE
         await apply(predicting, SLICE, [len(RECORDS)])
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.datasets import frames, invoices, synthetic
+from data.datasets import frames, synthetic
 from data.datasets.cells import DataError
 from data.datasets.dataset import Dataset
+from data.datasets.synthetic import PieceSizes
 from tests.support.dataset_lines import kept_rows
 from tests.support.examples import examples
 from tests.support.retail import REAL, retail
@@ -50,12 +51,10 @@ def test_a_seed_gives_the_same_rows_for_ever(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [20, 700, 5_000])
-def test_rows_do_not_depend_on_the_size_of_the_pieces(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_do_not_depend_on_the_size_of_the_pieces(size: int) -> None:
     whole = synthetic.generate(customers=60, days=500, seed=3)
     assert whole["export"].nunique() == 2
-    monkeypatch.setattr(invoices, "PIECE", size)
-    monkeypatch.setattr(synthetic, "PIECE", size)
-    shop = synthetic.open_shop(customers=60, days=500, seed=3)
+    shop = synthetic.open_shop(customers=60, days=500, seed=3, sizes=PieceSizes(size, size))
     pieces = list(shop.frames())
     assert len(pieces) > 2
     pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from data.kafka import log as log_module
 from data.kafka.log import Log, UnreachableError, check_reachable, topic_names
 from runtime.brokers import Brokers
 
@@ -42,9 +41,8 @@ def test_another_error_says_that_the_broker_can_not_be_reached() -> None:
 
 @pytest.mark.parametrize("ask", [topic_names, check_reachable])
 def test_brokers_that_all_refuse_connections_are_not_waited_for(
-    ask: Callable[[Brokers], object], monkeypatch: pytest.MonkeyPatch
+    ask: Callable[[Brokers, float], object],
 ) -> None:
-    monkeypatch.setattr(log_module, "_TIMEOUT", 1e6)
     # Nothing listens on these ports.
     with pytest.raises(UnreachableError, match=r"can't reach a broker at 127\.0\.0\.1:1,127\.0\.0\.1:2"):
-        ask(Brokers("127.0.0.1:1,127.0.0.1:2"))
+        ask(Brokers("127.0.0.1:1,127.0.0.1:2"), 1e6)

@@ -18,7 +18,6 @@ from tests.support.retail import retail
 
 @pytest.mark.parametrize("money", [POUNDS, EUROS, YEN], ids=["pounds", "euros", "yen"])
 def test_a_fit_shows_spend_in_the_currency_of_the_shop(money: Money, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output, "width", 200)
     profiles = profiles_as_of(retail().transactions, retail().report.last)
     result = fit(profiles, k=3)
     with output.capture() as captured:

@@ -37,11 +37,13 @@ async def accept(delivery: Delivery, now: object) -> Outcome:
     return Accepted()
 
 
-def after_reading(*events: bytes, where: str | None = None, kind: Kind = SEGMENTS) -> Webhook:
+def after_reading(
+    *events: bytes, where: str | None = None, kind: Kind = SEGMENTS, held_out: HeldOut | None = None
+) -> Webhook:
     """Return a webhook that has read these events and delivered none yet."""
     claim = Claim("webhook", 1, {0: SavedOffset(0, frozenset())})
     chosen = None if where is None else risk_filters.parse(where) if kind is RISK else parse(where)
-    webhook = Webhook(cast(Engine, None), claim, kind, chosen, Policy(15, 8, 1.0, 60.0), accept)
+    webhook = Webhook(cast(Engine, None), claim, kind, chosen, Policy(15, 8, 1.0, 60.0), accept, held_out)
     for offset, each in enumerate(events):
         webhook._add(Record(0, offset, each))
     return webhook
@@ -95,8 +97,8 @@ class Frozen:
 
 @pytest.mark.parametrize("kind", [SEGMENTS, RISK])
 def test_while_postgres_does_not_say_whose_changes_are_left_out_nothing_is_delivered(kind: Kind) -> None:
-    webhook, frozen = after_reading(kind=kind), Frozen()
-    webhook._held_out = cast(HeldOut, frozen)
+    frozen = Frozen()
+    webhook = after_reading(kind=kind, held_out=cast(HeldOut, frozen))
     with ThreadPoolExecutor(1) as thread:
         assert asyncio.run(webhook._left_out(thread, [Record(0, 0, event())])) == [True]
     assert frozen.asked == [kind] * 3

@@ -6,11 +6,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from data.contract.change_row import ChangeRow
-from runtime import backoff
 from stream_app.core.apply import PartitionProgress
 from stream_app.metrics import Metrics
-from stream_app.outbox import relay
-from stream_app.outbox.relay import Relay
+from stream_app.outbox.relay import MostRows, Relay
 from tests.support.committed_changes import CommittedChanges, change
 from tests.support.in_memory_change_topic import ChangeTopic
 
@@ -19,28 +17,33 @@ QUEUED, AT_ONCE = 100, 40
 
 
 def relaying(
-    monkeypatch: pytest.MonkeyPatch, work: Callable[[CommittedChanges, ChangeTopic, Relay], Awaitable[None]]
+    work: Callable[[CommittedChanges, ChangeTopic, Relay], Awaitable[None]],
 ) -> tuple[CommittedChanges, ChangeTopic]:
     """Run a relay while ``work`` runs, and until everything is published."""
     outbox, topic = CommittedChanges(), ChangeTopic()
-    monkeypatch.setattr(relay, "_QUEUED_ROWS", QUEUED)
-    monkeypatch.setattr(relay, "_ROWS", AT_ONCE)
-    asyncio.run(publish(monkeypatch, outbox, topic, Metrics(), lambda running: work(outbox, topic, running)))
+    asyncio.run(publish(outbox, topic, Metrics(), lambda running: work(outbox, topic, running)))
     return outbox, topic
 
 
 async def publish(
-    monkeypatch: pytest.MonkeyPatch,
     outbox: CommittedChanges,
     topic: ChangeTopic,
     metrics: Metrics,
     work: Callable[[Relay], Awaitable[None]],
 ) -> None:
     """Run a relay while ``work`` runs, and until everything is published; then store its position."""
-    monkeypatch.setattr(relay, "Outbox", outbox)
     metrics.assigned(0)
     claim = await outbox.progress(CLAIM)
-    running = Relay("", claim, {}, topic.writer, topic.changes_behind, metrics)  # type: ignore[arg-type]
+    running = Relay(
+        outbox,  # type: ignore[arg-type]
+        claim,
+        {},
+        topic.writer,  # type: ignore[arg-type]
+        topic.changes_behind,
+        metrics,
+        most=MostRows(QUEUED, AT_ONCE),
+        sleep=lambda _: asyncio.sleep(0),
+    )
     await work(running)
     await asyncio.wait_for(running.wait_until_published(), 120)
     outbox.published_position = running.safe_position
@@ -51,7 +54,7 @@ def everything(outbox: CommittedChanges) -> list[int]:
     return [row.position for row in outbox.rows]
 
 
-def test_changes_that_found_the_queue_full_are_published_before_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_that_found_the_queue_full_are_published_before_later_ones() -> None:
     async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
         topic.may_write.clear()
         running.offer(outbox.commit(QUEUED + 1))
@@ -61,11 +64,11 @@ def test_changes_that_found_the_queue_full_are_published_before_later_ones(monke
             await asyncio.sleep(0)
         running.offer(outbox.commit(10))
 
-    outbox, topic = relaying(monkeypatch, work)
+    outbox, topic = relaying(work)
     assert topic.positions == everything(outbox)
 
 
-def test_changes_that_were_committed_but_never_offered_are_published(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_that_were_committed_but_never_offered_are_published() -> None:
     async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
         topic.may_write.clear()
         running.offer(outbox.commit(10))
@@ -76,46 +79,44 @@ def test_changes_that_were_committed_but_never_offered_are_published(monkeypatch
         running.offer(outbox.commit(10))
         topic.may_write.set()
 
-    outbox, topic = relaying(monkeypatch, work)
+    outbox, topic = relaying(work)
     assert topic.positions == everything(outbox)
 
 
-def test_publishing_continues_behind_a_change_with_an_unknown_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publishing_continues_behind_a_change_with_an_unknown_cause() -> None:
     async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
         running.offer([row._replace(cause="merger") for row in outbox.commit(10)])
         await running.wait_until_published()
         topic.fails = 1
         running.offer(outbox.commit(10))
 
-    outbox, topic = relaying(monkeypatch, work)
+    outbox, topic = relaying(work)
     assert topic.positions == everything(outbox)
 
 
-def test_after_a_fault_publishing_continues_behind_the_last_published_change(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_fault_publishing_continues_behind_the_last_published_change() -> None:
     async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
         running.offer(outbox.commit(10))
         await running.wait_until_published()
         topic.fails = 2
         running.offer(outbox.commit(10))
 
-    outbox, topic = relaying(monkeypatch, work)
+    outbox, topic = relaying(work)
     assert topic.positions == everything(outbox)
 
 
-def test_the_relay_survives_an_outage_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff, "_LONGEST_SECONDS", 0.0)
-
+def test_the_relay_survives_an_outage_of_any_length() -> None:
     async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
         topic.failing_openings = 1_500
         topic.fails = 1
         running.offer(outbox.commit(10))
 
-    outbox, topic = relaying(monkeypatch, work)
+    outbox, topic = relaying(work)
     assert topic.positions == everything(outbox)
     assert topic.failing_openings == 0
 
 
-def test_a_hanging_transaction_is_aborted_and_its_changes_are_published_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_transaction_is_aborted_and_its_changes_are_published_again() -> None:
     async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
         running.offer(outbox.commit(10))
         await running.wait_until_published()
@@ -124,14 +125,12 @@ def test_a_hanging_transaction_is_aborted_and_its_changes_are_published_again(mo
         topic.fails = 1
         running.offer(rows)
 
-    outbox, topic = relaying(monkeypatch, work)
+    outbox, topic = relaying(work)
     assert topic.positions == everything(outbox)
     assert not topic.hanging
 
 
-def test_changes_that_counted_as_published_in_a_hanging_transaction_are_published_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_changes_that_counted_as_published_in_a_hanging_transaction_are_published_again() -> None:
     outbox, topic = CommittedChanges(), ChangeTopic()
     # Retention has deleted the first four changes; the others were all that the topic had.
     topic.hanging = outbox.commit(10)[4:]
@@ -140,7 +139,7 @@ def test_changes_that_counted_as_published_in_a_hanging_transaction_are_publishe
     async def work(running: Relay) -> None:
         running.offer(outbox.commit(10))
 
-    asyncio.run(publish(monkeypatch, outbox, topic, Metrics(), work))
+    asyncio.run(publish(outbox, topic, Metrics(), work))
     assert topic.positions == list(range(5, 21))
 
 
@@ -157,9 +156,7 @@ def restored() -> tuple[CommittedChanges, ChangeTopic]:
 AGAIN = [("a", 3), ("c", 1), ("c", 2), ("c", 3), ("b", 2), ("a", 4)]
 
 
-def test_after_a_restoration_nothing_is_repeated_whatever_the_order_of_customers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_after_a_restoration_nothing_is_repeated_whatever_the_order_of_customers() -> None:
     outbox, topic = restored()
     published, metrics = list(topic.rows), Metrics()
 
@@ -168,7 +165,7 @@ def test_after_a_restoration_nothing_is_repeated_whatever_the_order_of_customers
             running.offer(outbox.add([change(customer, sequence)]))
             await running.wait_until_published()
 
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, work))
+    asyncio.run(publish(outbox, topic, metrics, work))
     assert keys(topic.rows) == [*keys(published), ("c", 3), ("a", 4)]
     assert outbox.published_position == len(outbox.rows)
     # Postgres has the first change of AGAIN when the relay opens.
@@ -177,9 +174,7 @@ def test_after_a_restoration_nothing_is_repeated_whatever_the_order_of_customers
 
 
 @pytest.mark.parametrize("restart_after", range(len(AGAIN)))
-def test_a_relay_that_starts_again_while_it_catches_up_repeats_nothing(
-    monkeypatch: pytest.MonkeyPatch, restart_after: int
-) -> None:
+def test_a_relay_that_starts_again_while_it_catches_up_repeats_nothing(restart_after: int) -> None:
     outbox, topic = restored()
     published = list(topic.rows)
 
@@ -190,24 +185,24 @@ def test_a_relay_that_starts_again_while_it_catches_up_repeats_nothing(
         return work
 
     for changes in (AGAIN[:restart_after], AGAIN[restart_after:], []):
-        asyncio.run(publish(monkeypatch, outbox, topic, Metrics(), commit(changes)))
+        asyncio.run(publish(outbox, topic, Metrics(), commit(changes)))
     assert sorted(keys(topic.rows)) == sorted([*keys(published), ("c", 3), ("a", 4)])
 
 
-def test_a_change_with_another_content_is_reported_and_not_published_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_with_another_content_is_reported_and_not_published_again() -> None:
     outbox, topic = restored()
     published, metrics = list(topic.rows), Metrics()
 
     async def work(running: Relay) -> None:
         running.offer(outbox.add([change("c", 1)._replace(to_segment="y")]))
 
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, work))
+    asyncio.run(publish(outbox, topic, metrics, work))
     assert topic.rows == published
     assert metrics.registry.get_sample_value("segue_published_changes_differ_total") == 1
     assert metrics.registry.get_sample_value("segue_changes_ahead_of_postgres", {"partition": "0"}) == 3
 
 
-def test_a_topic_that_has_lost_its_end_gets_the_lost_changes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_topic_that_has_lost_its_end_gets_the_lost_changes_again() -> None:
     outbox, topic, metrics = CommittedChanges(), ChangeTopic(), Metrics()
     topic.rows = outbox.commit(10)[:6]
     outbox.published_position = 10
@@ -215,12 +210,12 @@ def test_a_topic_that_has_lost_its_end_gets_the_lost_changes_again(monkeypatch: 
     async def work(running: Relay) -> None:
         running.offer(outbox.commit(10))
 
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, work))
+    asyncio.run(publish(outbox, topic, metrics, work))
     assert topic.positions == everything(outbox)
     assert metrics.registry.get_sample_value("segue_published_changes_missing_total") == 1
 
 
-def test_an_empty_topic_gets_only_what_was_not_published(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_topic_gets_only_what_was_not_published() -> None:
     outbox, topic = CommittedChanges(), ChangeTopic()
     outbox.commit(10)
     outbox.published_position = 10
@@ -228,7 +223,7 @@ def test_an_empty_topic_gets_only_what_was_not_published(monkeypatch: pytest.Mon
     async def work(running: Relay) -> None:
         running.offer(outbox.commit(10))
 
-    asyncio.run(publish(monkeypatch, outbox, topic, Metrics(), work))
+    asyncio.run(publish(outbox, topic, Metrics(), work))
     assert topic.positions == list(range(11, 21))
 
 
@@ -236,9 +231,7 @@ def keys(rows: list[ChangeRow]) -> list[tuple[str, int]]:
     return [(row.customer_id, row.sequence) for row in rows]
 
 
-def test_a_forgotten_customer_leaves_gaps_and_the_tombstone_comes_after_the_last_state(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_forgotten_customer_leaves_gaps_and_the_tombstone_comes_after_the_last_state() -> None:
     async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
         topic.may_write.clear()
         running.offer(outbox.commit(10))
@@ -246,16 +239,14 @@ def test_a_forgotten_customer_leaves_gaps_and_the_tombstone_comes_after_the_last
         running.offer(outbox.commit(5))
         topic.may_write.set()
 
-    outbox, topic = relaying(monkeypatch, work)
+    outbox, topic = relaying(work)
     published = [row for row in topic.rows if row.customer_id != "c4" or row.is_tombstone]
     assert [row.position for row in published] == everything(outbox)
     assert [row.is_tombstone for row in topic.rows if row.customer_id == "c4"][-1]
     assert outbox.published_position == everything(outbox)[-1]
 
 
-def test_a_relay_continues_after_all_published_changes_were_deleted_with_their_customers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_relay_continues_after_all_published_changes_were_deleted_with_their_customers() -> None:
     outbox, topic, metrics = CommittedChanges(), ChangeTopic(), Metrics()
 
     async def first(running: Relay) -> None:
@@ -264,10 +255,10 @@ def test_a_relay_continues_after_all_published_changes_were_deleted_with_their_c
     async def second(running: Relay) -> None:
         running.publish_up_to(outbox.rows[-1].position)
 
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, first))
+    asyncio.run(publish(outbox, topic, metrics, first))
     for customer in ("c1", "c2", "c3"):
         outbox.forget(customer)
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, second))
+    asyncio.run(publish(outbox, topic, metrics, second))
     assert [row.customer_id for row in topic.rows] == ["c1", "c2", "c3", "c1", "c2", "c3"]
     assert [row.is_tombstone for row in topic.rows] == [False] * 3 + [True] * 3
     assert metrics.registry.get_sample_value("segue_published_changes_missing_total") == 0
@@ -275,30 +266,26 @@ def test_a_relay_continues_after_all_published_changes_were_deleted_with_their_c
     assert outbox.published_position == 6
 
 
-def test_changes_that_were_published_but_not_noted_and_are_deleted_since_are_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_changes_that_were_published_but_not_noted_and_are_deleted_since_are_not_waited_for() -> None:
     outbox, topic, metrics = CommittedChanges(), ChangeTopic(), Metrics()
 
     async def first(running: Relay) -> None:
         running.offer(outbox.commit(3))
 
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, first))
+    asyncio.run(publish(outbox, topic, metrics, first))
     outbox.published_position = 1
     outbox.forget("c2")
 
     async def second(running: Relay) -> None:
         running.publish_up_to(outbox.rows[-1].position)
 
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, second))
+    asyncio.run(publish(outbox, topic, metrics, second))
     assert [(row.customer_id, row.is_tombstone) for row in topic.rows[3:]] == [("c2", True)]
     assert metrics.partitions[0].ahead_of_postgres == 0
     assert outbox.published_position == outbox.rows[-1].position
 
 
-def test_what_the_topic_has_of_a_forgotten_customer_does_not_hold_a_later_relay_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_the_topic_has_of_a_forgotten_customer_does_not_hold_a_later_relay_back() -> None:
     outbox, topic, metrics = CommittedChanges(), ChangeTopic(), Metrics()
 
     async def first(running: Relay) -> None:
@@ -309,19 +296,19 @@ def test_what_the_topic_has_of_a_forgotten_customer_does_not_hold_a_later_relay_
     async def second(running: Relay) -> None:
         running.offer(outbox.commit(1))
 
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, first))
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, second))
+    asyncio.run(publish(outbox, topic, metrics, first))
+    asyncio.run(publish(outbox, topic, metrics, second))
     assert [row.customer_id for row in topic.rows] == ["c1", "c2", "c2", "c4"]
     assert metrics.partitions[0].ahead_of_postgres == 0
     assert outbox.published_position == 4
 
 
-def test_a_relay_passes_positions_of_which_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relay_passes_positions_of_which_nothing_is_left() -> None:
     async def work(outbox: CommittedChanges, topic: ChangeTopic, running: Relay) -> None:
         lost = outbox.commit(3)[-1].position
         outbox.rows.clear()
         running.publish_up_to(lost)
 
-    outbox, topic = relaying(monkeypatch, work)
+    outbox, topic = relaying(work)
     assert topic.rows == []
     assert outbox.published_position == 3

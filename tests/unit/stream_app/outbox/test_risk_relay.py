@@ -10,7 +10,6 @@ from data.contract.change_events import change_event
 from data.postgres.erasures import Forgotten
 from stream_app.core.apply import PartitionProgress
 from stream_app.metrics import Metrics
-from stream_app.outbox import relay
 from stream_app.outbox.changes_ahead import ChangesAhead
 from stream_app.outbox.relay import Relay
 from stream_app.outbox.row_kinds import RISK_CHANGES
@@ -22,17 +21,15 @@ CLAIM = PartitionProgress(0, "log", 0, 1, 0, "m", 0, 0, 0)
 
 
 async def publish(
-    monkeypatch: pytest.MonkeyPatch,
     outbox: CommittedRiskChanges,
     topic: ChangeTopic,
     metrics: Metrics,
     work: Callable[[Relay], Awaitable[None]],
 ) -> None:
     """Run a relay while ``work`` runs, and until everything is published; then store its position."""
-    monkeypatch.setattr(relay, "Outbox", outbox)
     metrics.assigned(0)
     running = Relay(
-        "",
+        outbox,  # type: ignore[arg-type]
         await outbox.progress(CLAIM),
         {},
         topic.writer,  # type: ignore[arg-type]
@@ -58,7 +55,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
 
 
-def test_risk_changes_are_published_in_order_also_after_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_risk_changes_are_published_in_order_also_after_a_fault() -> None:
     outbox, topic, metrics = new()
 
     async def work(running: Relay) -> None:
@@ -68,11 +65,11 @@ def test_risk_changes_are_published_in_order_also_after_a_fault(monkeypatch: pyt
         outbox.commit(10)
         running.offer(outbox.commit(10))
 
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, work))
+    asyncio.run(publish(outbox, topic, metrics, work))
     assert topic.positions == list(range(1, 31))
 
 
-def test_after_a_restoration_nothing_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_restoration_nothing_is_repeated() -> None:
     outbox, topic, metrics = new()
     outbox.add([risk_change("a", 1), risk_change("b", 1), risk_change("a", 2)])
     outbox.published_position = 2
@@ -84,7 +81,7 @@ def test_after_a_restoration_nothing_is_repeated(monkeypatch: pytest.MonkeyPatch
             running.offer(outbox.add([risk_change(customer, sequence)]))
             await running.wait_until_published()
 
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, work))
+    asyncio.run(publish(outbox, topic, metrics, work))
     assert keys(topic.rows) == [*keys(published), ("c", 2), ("a", 4)]
     assert outbox.changes_ahead[-1] == 0
     assert outbox.published_position == len(outbox.rows)
@@ -106,22 +103,20 @@ def test_after_a_restoration_nothing_is_repeated(monkeypatch: pytest.MonkeyPatch
         {"transaction_id": "T1"},
     ],
 )
-def test_a_risk_change_with_another_content_is_reported_among_risk_changes_only(
-    monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any]
-) -> None:
+def test_a_risk_change_with_another_content_is_reported_among_risk_changes_only(changed: dict[str, Any]) -> None:
     outbox, topic, metrics = new()
     topic.rows = [risk_change("a", 1)]
 
     async def work(running: Relay) -> None:
         running.offer(outbox.add([risk_change("a", 1)._replace(**changed)]))
 
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, work))
+    asyncio.run(publish(outbox, topic, metrics, work))
     assert keys(topic.rows) == [("a", 1)]
     assert value(metrics, "segue_published_risk_changes_differ_total") == 1
     assert value(metrics, "segue_published_changes_differ_total") == 0
 
 
-def test_a_topic_that_has_lost_its_end_gets_the_lost_risk_changes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_topic_that_has_lost_its_end_gets_the_lost_risk_changes_again() -> None:
     outbox, topic, metrics = new()
     topic.rows = outbox.commit(10)[:6]
     outbox.published_position = 10
@@ -129,13 +124,13 @@ def test_a_topic_that_has_lost_its_end_gets_the_lost_risk_changes_again(monkeypa
     async def work(running: Relay) -> None:
         running.offer(outbox.commit(1))
 
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, work))
+    asyncio.run(publish(outbox, topic, metrics, work))
     assert topic.positions == list(range(1, 12))
     assert value(metrics, "segue_published_risk_changes_missing_total") == 1
     assert value(metrics, "segue_published_changes_missing_total") == 0
 
 
-def test_queued_risk_changes_of_a_forgotten_customer_are_not_published(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queued_risk_changes_of_a_forgotten_customer_are_not_published() -> None:
     outbox, topic, metrics = new()
 
     async def work(running: Relay) -> None:
@@ -149,14 +144,12 @@ def test_queued_risk_changes_of_a_forgotten_customer_are_not_published(monkeypat
         running.forget({"c4", "c10"})
         topic.may_write.set()
 
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, work))
+    asyncio.run(publish(outbox, topic, metrics, work))
     assert topic.positions == [1, 2, 3, 5, 6, 7, 8, 9]
     assert outbox.published_position == 10
 
 
-def test_what_the_topic_holds_of_a_customer_who_is_forgotten_again_is_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_the_topic_holds_of_a_customer_who_is_forgotten_again_is_not_waited_for() -> None:
     # Postgres was set back to before the customer's erasure, which the log now repeats.
     outbox, topic, metrics = new()
     topic.rows = [risk_change("a", 1), risk_change("b", 1), risk_change("a", 2)]
@@ -169,7 +162,7 @@ def test_what_the_topic_holds_of_a_customer_who_is_forgotten_again_is_not_waited
         running.forget({"a"})
         running.offer(outbox.add([risk_change("b", 2)]))
 
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, work))
+    asyncio.run(publish(outbox, topic, metrics, work))
     assert keys(topic.rows) == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]
     assert outbox.published_position == 3
 
@@ -195,7 +188,7 @@ def test_a_customer_who_is_forgotten_while_the_topic_is_read_is_not_waited_for(
         running.forget({"a"})
         may_end.set()
 
-    asyncio.run(publish(monkeypatch, outbox, topic, metrics, work))
+    asyncio.run(publish(outbox, topic, metrics, work))
     assert (keys(topic.rows), outbox.published_position) == ([("a", 1), ("a", 2), ("b", 1)], 1)
 
 
