@@ -59,9 +59,9 @@ def _load(engine: Engine, name: str, found: Sequence[Source], reading: Reading, 
     try:
         known = conventions.find_out(mapping, cells.distinct, reading.currency, cells.rows)
     except AmbiguousError as error:
-        raise AmbiguousError(f"{name}: {error}") from None
+        raise AmbiguousError(f"{name}: {error}", error.hint) from None
     except DataError as error:
-        raise DataError(f"{name}: {error}") from None
+        raise DataError(f"{name}: {error}", error.hint) from None
     columns = column_readings(known, cells)
     parse_rows(engine.db, cells, known.parsers)
     places = _places(found, tables, options)

@@ -89,7 +89,8 @@ class Answerable:
         if self.since is not None and moment < self.since:
             raise PastError(
                 f"the history of changes is whole from {_written(self.since)} on, and {_written(moment)} is before it: "
-                "older changes were deleted by `segue prune`"
+                "older changes were deleted",
+                Hint.KEEP_CHANGES,
             )
 
 

@@ -125,7 +125,6 @@ _EXPECTED = (
 )
 # Importing these modules is slow. An error can only come from a module that has been imported.
 _EXPECTED_OF = {
-    "batch.fit": "FitError",
     "segue.local.soak.run": "SoakError",
     "services.webhooks.endpoint": "WebhookError",
 }
