@@ -28,6 +28,7 @@ from data.postgres.pruning import Retention, prune
 from data.postgres.stream_state import read_stream_state
 from models.segment_model import SegmentModel
 from segue.cli.app import app
+from segue.cli.errors import one_line
 from tests.support import shop_files
 from tests.support.forgetting import forget_somebody
 from tests.support.in_memory_worker import Message
@@ -59,7 +60,8 @@ def show(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def said(result: Result) -> str:
     """The error that the command line prints as one line, and everything else that it printed."""
     assert result.exit_code == 1, result.output
-    return f"{result.output} {result.exception}"
+    assert isinstance(result.exception, Exception)
+    return f"{result.output} {one_line(result.exception)}"
 
 
 @contextmanager
