@@ -13,7 +13,8 @@ from data.datasets.cells import AmbiguousError, DataError
 from data.datasets.column_readings import column_readings
 from data.datasets.dataset import Dataset
 from data.datasets.engine import Engine, plain_errors
-from data.datasets.mapping import Columns, Mapping, with_settings
+from data.datasets.mapping import Columns, Mapping
+from data.datasets.mapping_toml import with_settings
 from data.datasets.parsing import Cells, Table, parse_rows
 from data.datasets.raw import read_raw
 from data.datasets.reading import Reading

@@ -18,7 +18,7 @@ from aiokafka.structs import TopicPartition
 
 from data.kafka.tokens import async_tokens
 from runtime.brokers import Brokers
-from stream_app.core.decode import LogRecord
+from stream_app.core.log_record import LogRecord
 from stream_app.outbox.changes_ahead import ChangesAhead
 from stream_app.outbox.row_kinds import SEGMENT_CHANGES, AnyKind
 from stream_app.storage.outbox import ChangeKey

@@ -13,7 +13,7 @@ import structlog
 from faust.types import TP
 
 from data.kafka.log import LogError
-from stream_app.core.decode import LogRecord
+from stream_app.core.log_record import LogRecord
 from stream_app.partitions.partition_task import PartitionTask
 from stream_app.partitions.worker_context import WorkerContext
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from data.datasets.cells import DataError
 from data.datasets.conventions import AmbiguousError, Conventions, find_out
 from data.datasets.mapping import Mapping as FileMapping
-from data.datasets.mapping import with_settings
+from data.datasets.mapping_toml import with_settings
 from models.units import from_micros
 from runtime.errors import Hint
 
