@@ -24,8 +24,8 @@ _RELEASE_SECONDS = 3.0
 # A claim takes milliseconds while Postgres is there; Faust stands still meanwhile.
 _CLAIM_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
-# A fetcher that is behind is suspicious, but so it is for a moment after every seek. The regular check is for faults that
-# the fetcher does not show.
+# A fetcher that is behind is suspicious, but it is for a moment after every seek, too. The regular check is for faults
+# that the fetcher does not show.
 _SUSPICION_SECONDS = 2.0
 _LOG_CHECK_SECONDS = 20.0
 

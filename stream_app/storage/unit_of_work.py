@@ -186,7 +186,7 @@ class PartitionStore(Outbox, FailureStore):
         risk_changes: Sequence[RiskRow] = (),
         risk_published_position: int | None = None,
     ) -> PartitionProgress:
-        """Steps 6 to 8 (ticks, step 7): write an applied batch and its changes, and advance the partition; all or nothing.
+        """Steps 6 to 8 (ticks, step 7): write an applied batch and its changes and advance the partition, or nothing.
 
         Raises
         ------
