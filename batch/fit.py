@@ -85,8 +85,8 @@ def fit(
 ) -> FitResult:
     """Fit k segments on profiles as :func:`batch.profiles.profiles_as_of` returns them.
 
-    The defaults are the plain pipeline; :data:`batch.presets.PRESETS` has those of ``segue fit``. docs/models.md has the
-    evidence for five segments; the seed could be any.
+    The defaults are the plain pipeline; :data:`batch.presets.PRESETS` has those of ``segue fit``. Five segments are
+    what docs/models.md has evidence for; the seed could be any.
 
     Parameters
     ----------

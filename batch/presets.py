@@ -31,8 +31,8 @@ class Preset(NamedTuple):
 
 
 PRESETS: dict[PresetName, Preset] = {
-    # docs/models.md has the evidence for k, docs/segments.md that for the last two. The seed could be any; the others are
-    # the usual ones.
+    # docs/models.md has the evidence for k, docs/segments.md that for the last two. The others are the usual ones, and
+    # the seed could be any.
     "segue": Preset(
         k=5,
         monetary="net",

@@ -27,6 +27,7 @@ from stream_app.storage.outbox import ChangeKey
 _REQUEST_MS = 5_000
 # Only offsets below the end are asked for, so an answer hardly ever waits for records.
 _WAIT_MS = 100
+# The brokers' usual limit of a batch; a longer one arrives all the same.
 _BYTES = 1024 * 1024
 # The published position is usually a few changes old: the first request is enough then. Growing fourfold, all reads
 # together take at most a third more than the last one, which overshoots fourfold at most.
