@@ -13,7 +13,8 @@ from models.rank_order import in_rank_order
 from models.rhythm.buying import Buying
 from models.units import Floats, Ints
 
-#: A model of buying on Online Retail II. Definitions that use it need a customer's usual wait, not an exact one.
+#: :func:`models.rhythm.fit_buying.fit_buying` with seasons on Online Retail II, 90 days before its end, rounded.
+#: Definitions that use it need a customer's usual wait, not an exact one.
 _USUAL = Buying(0.69, 50.0, 0.24, 3.1)
 
 

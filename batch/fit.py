@@ -38,13 +38,14 @@ from models.typical import METADATA_KEY as TYPICAL_KEY
 from models.typical import typical_ranges
 from models.units import Floats, Ints
 from models.window_words import in_last_days
+from runtime.errors import Hint, SegueError
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
 # The silhouette compares all pairs of customers, so a sample bounds time and memory.
 SILHOUETTE_SAMPLE = 4_000
 
 
-class FitError(ValueError):
+class FitError(SegueError, ValueError):
     """No model can be fitted on these profiles; the message says why."""
 
 
@@ -84,7 +85,8 @@ def fit(
 ) -> FitResult:
     """Fit k segments on profiles as :func:`batch.profiles.profiles_as_of` returns them.
 
-    The defaults are the plain pipeline; :data:`batch.presets.PRESETS` has those of ``segue fit``.
+    The defaults are the plain pipeline; :data:`batch.presets.PRESETS` has those of ``segue fit``. Five segments are
+    what docs/models.md has evidence for; the seed could be any.
 
     Parameters
     ----------
@@ -190,7 +192,9 @@ def _in_rank_order(segments: tuple[Segment, ...], standardised: Floats) -> tuple
     sizes = np.bincount(_nearest(ordered, standardised), minlength=len(given))
     if not sizes.all():
         empty = segments[int(sizes.argmin())].name
-        raise FitError(f"in rank order nobody is left in {empty}: choose another k, or no rank order (--no-rank-order)")
+        raise FitError(
+            f"in rank order nobody is left in {empty}: choose another k, or no rank order", Hint.OMIT_RANK_ORDER
+        )
     return tuple(replace(segment, centroid=_point(point)) for segment, point in zip(segments, ordered, strict=True))
 
 

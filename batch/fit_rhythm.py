@@ -19,6 +19,7 @@ RECENT_ENDS = (0, 30, 60)
 #: The window of the same season begins a year, in whole weeks, before the moment of the fit.
 YEAR_BEFORE = 364
 #: In its first months a dataset takes old customers for new ones, so windows that begin then would mislead.
+#: "How the settings were chosen" in docs/predictions.md compares other values of this and of the next one.
 LEAST_DAYS_BEFORE_WINDOW = 270
 #: A customer is presumed lost when the probability to order within 90 days is below this.
 LOST_BELOW = 0.1

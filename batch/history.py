@@ -14,7 +14,7 @@ import pandas as pd
 
 from batch.running_totals import RunningTotals, Totals
 from batch.scorer import Scorers
-from models.scoring import net_or_gross
+from models.scoring import net_or_gross_of_each
 from models.units import MICROS_PER_DAY, Bools, Ints
 
 #: The most days of customers that are scored at once.
@@ -222,8 +222,9 @@ def _scores(states: pd.DataFrame, row: Ints, recency: Ints, totals: Totals, scor
 def _monetary(states: pd.DataFrame, scorers: Scorers) -> Ints:
     """M of each state under its model, in ten-thousandths."""
     gross, returned = states["gross_units"].to_numpy(), states["returned_units"].to_numpy()
-    net = states["model_version"].map({version: scorer.model.monetary == "net" for version, scorer in scorers.items()})
-    return np.where(net.fillna(True).astype(bool), net_or_gross("net", gross, returned), gross)
+    of_model = {version: scorer.model.monetary == "gross" for version, scorer in scorers.items()}
+    is_gross = states["model_version"].map(of_model).fillna(False).to_numpy(dtype=bool)
+    return net_or_gross_of_each(is_gross, gross, returned)
 
 
 def _causes(kind: pd.Series, first: Bools, by_time: Bools, expires: Bools) -> np.ndarray:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from models.segment_model import ModelError, SegmentModel, from_json
+from runtime.errors import Hint, SegueError
 
 # Far more than a model with as many segments as there are personas needs.
 _MAX_BYTES = 10_000_000
@@ -15,6 +16,10 @@ _MAGIC = (
     (b"\x80", "a pickle"),
     (b"\x78", "a compressed pickle"),
 )
+
+
+class ModelFileError(SegueError, ModelError):
+    """A file of a format that Segue does not load."""
 
 
 def read_model(path: Path) -> SegmentModel:
@@ -33,7 +38,9 @@ def read_model(path: Path) -> SegmentModel:
         raise ModelError(f"{path}: can't be read ({error.strerror})") from error
     kind = next((kind for magic, kind in _MAGIC if content.startswith(magic)), None)
     if kind is not None:
-        raise ModelError(f"{path.name}: is {kind}; Segue loads nothing but the JSON of `segue models export`")
+        raise ModelFileError(
+            f"{path.name}: is {kind}; Segue loads nothing but the JSON of a model", Hint.EXPORT_A_MODEL
+        )
     if len(content) > _MAX_BYTES:
         raise ModelError(f"{path.name}: too large for a segment model")
     try:

@@ -31,7 +31,8 @@ class Preset(NamedTuple):
 
 
 PRESETS: dict[PresetName, Preset] = {
-    # docs/segments.md has the evidence for the last two.
+    # docs/models.md has the evidence for k, docs/segments.md that for the last two. The others are the usual ones, and
+    # the seed could be any.
     "segue": Preset(
         k=5,
         monetary="net",

@@ -13,7 +13,7 @@ decides, so that an amount is exact to the smallest unit of the currency.
 
 import numpy as np
 
-from models.scoring import assign, net_or_gross, transformed, untransformed
+from models.scoring import assign, before_floor, net_or_gross, transformed, untransformed
 from models.segment_model import SegmentModel
 from models.units import MONEY_UNITS, Floats, Ints
 
@@ -49,7 +49,7 @@ def smallest_purchases(model: SegmentModel, frequency: int, gross: int, returned
     >>> smallest_purchases(model, frequency=1, gross=900_000, returned=100_000, step=100)
     {0: 100, 1: 700100}
     """
-    spent = int(gross) - (int(returned) if model.monetary == "net" else 0)
+    spent = before_floor(model.monetary, int(gross), int(returned))
 
     def scored(amounts: Ints) -> Ints:
         monetary = net_or_gross(model.monetary, gross + amounts, np.full(len(amounts), returned)) / MONEY_UNITS

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from models.segment_model import INACTIVE, Monetary, SegmentModel
-from models.units import MONEY_UNITS, Floats, Ints
+from models.units import MONEY_UNITS, Bools, Floats, Ints
 
-_Amount = TypeVar("_Amount", Ints, Floats, Decimal)
+_Amount = TypeVar("_Amount", Ints, Floats, Decimal, int)
 
 
 def transformed(model: SegmentModel, feature: int, values: Ints | Floats) -> Floats:
@@ -38,11 +38,26 @@ def untransformed(model: SegmentModel, feature: int, places: Floats) -> Floats:
     return np.asarray(raw * model.recency_unit if feature == 0 else raw)
 
 
+def net_spend(gross: _Amount, returned: _Amount) -> _Amount:
+    """Spend net of returns, in the unit of the arguments; it is below 0 if more was returned than bought.
+
+    Queries have the same in SQL (:func:`data.postgres.rfm.net_spend`).
+    """
+    difference: Any = gross - returned
+    net: _Amount = difference
+    return net
+
+
+def before_floor(monetary: Monetary, gross: _Amount, returned: _Amount) -> _Amount:
+    """The spend that :func:`net_or_gross` floors at 0."""
+    return gross if monetary == "gross" else net_spend(gross, returned)
+
+
 def net_or_gross(monetary: Monetary, gross: _Amount, returned: _Amount) -> _Amount:
     """The amount that counts as M, in the unit of the arguments: the only place in Python that has this rule.
 
-    Net of returns the amount is floored at 0, because the logarithm of a debt is undefined. Dashboard queries have the
-    same rule in SQL (:func:`data.postgres.rfm.monetary`).
+    Net of returns the amount is floored at 0, because the logarithm of a debt is undefined. Queries have the same rule
+    in SQL (:mod:`data.postgres.rfm`).
 
     >>> net_or_gross("net", np.array([120, 50]), np.array([20, 60])).tolist()
     [100, 0]
@@ -51,9 +66,15 @@ def net_or_gross(monetary: Monetary, gross: _Amount, returned: _Amount) -> _Amou
     """
     if monetary == "gross":
         return gross
-    difference: Any = gross - returned
+    difference: Any = net_spend(gross, returned)
     net: _Amount = np.maximum(difference, 0)
     return net
+
+
+def net_or_gross_of_each(is_gross: Bools, gross: Ints, returned: Ints) -> Ints:
+    """The same for customers whose models differ; ``is_gross`` is true where the model counts the gross amount."""
+    units: Ints = np.where(is_gross, gross, net_or_gross("net", gross, returned))
+    return units
 
 
 def monetary_value(model: SegmentModel, gross: Ints, returned: Ints) -> Floats:

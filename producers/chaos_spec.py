@@ -47,9 +47,9 @@ class Chaos:
         for part in text.split(","):
             name, _, value = (each.strip() for each in part.partition("="))
             if name not in (*SHARES, "shuffle"):
-                raise ChaosError(f"--chaos: {name!r} is no kind of chaos: {_ALLOWED}")
+                raise ChaosError(f"{name!r} is no kind of chaos: {_ALLOWED}")
             if name in found:
-                raise ChaosError(f"--chaos: {name} is given twice")
+                raise ChaosError(f"the chaos {name} is given twice")
             found[name] = value
         window = _shuffle(found.pop("shuffle")) if "shuffle" in found else 0
         return cls(**{name: _share(name, value) for name, value in found.items()}, shuffle=window)
@@ -62,7 +62,7 @@ def _share(name: str, value: str) -> float:
         share = -1.0
     # Also false for NaN.
     if not 0 <= share <= 1:
-        raise ChaosError(f"--chaos: {name}={value} is not a share from 0 to 1: {_ALLOWED}")
+        raise ChaosError(f"the chaos {name}={value} is not a share from 0 to 1: {_ALLOWED}")
     return share
 
 
@@ -72,5 +72,5 @@ def _shuffle(value: str) -> int:
     except (ValueError, OverflowError):
         window = timedelta.max
     if window > _LONGEST:
-        raise ChaosError(f"--chaos: shuffle={value} is not a time of at most 30 days: {_ALLOWED}")
+        raise ChaosError(f"the chaos shuffle={value} is not a time of at most 30 days: {_ALLOWED}")
     return window // _MICROSECOND

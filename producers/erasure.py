@@ -50,7 +50,7 @@ def wait(session: LogSession, customer_id: str, partition: int, end: int) -> Non
         time.sleep(_LOOK_SECONDS)
     if not erasures.is_forgotten(session.postgres, customer_id):
         raise ErasureError(
-            f"the worker has refused the erasure of {customer_id}, for example without the right SEGUE_CONTROL_KEY",
+            f"the worker has refused the erasure of {customer_id}, for example without the right control key",
             Hint.LIST_DEAD_LETTERS,
         )
     while erasures.waits_for_tombstone(session.postgres, customer_id):

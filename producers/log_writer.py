@@ -64,7 +64,7 @@ class LogWriter:
             raise _too_large(error) from error
 
     def tick(self, at: datetime) -> None:
-        """Append a tick to every partition: everything up to a moment has been sent."""
+        """Ticks, step 1: append a tick to every partition; everything up to its moment has been sent."""
         self._broadcast(msgspec.json.encode(Tick(at)))
 
     def activate(self, model: SegmentModel, newest: Mapping[int, int] | None = None) -> None:

@@ -112,5 +112,6 @@ def _check_active(session: LogSession, activation: Activation) -> None:
     if others:
         raise ActivationError(
             f"{activation.model_version} is not active on partition {', '.join(others)}: workers have refused it, for "
-            "example without the right SEGUE_CONTROL_KEY (`segue dlq list` shows why), or a later model has replaced it"
+            "example without the right control key, or a later model has replaced it",
+            Hint.LIST_DEAD_LETTERS,
         )

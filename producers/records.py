@@ -58,7 +58,10 @@ FIRST_PERIOD = Period()
 
 
 def records(dataset: Dataset, section: Section, period: Period = FIRST_PERIOD) -> Iterator[Record]:
-    """The records of a section, whose moments are those of the period already; none of its ticks goes back."""
+    """The records of a section, whose moments are those of the period already; none of its ticks goes back.
+
+    This is step 1 of ticks (docs/mechanisms/ticks.md).
+    """
     ticked = section.event_start
     for transaction, known in _transactions(dataset, section, period):
         moment = to_micros(transaction.occurred_at)

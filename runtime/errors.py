@@ -30,6 +30,15 @@ class Hint(Enum):
     LIST_CAMPAIGNS = auto()
     PUBLISH_CAMPAIGN = auto()
     SKIP_UNKNOWN = auto()
+    LIST_KEYS = auto()
+    KEEP_CHANGES = auto()
+    EXPORT_A_MODEL = auto()
+    OMIT_RANK_ORDER = auto()
+    OVERWRITE = auto()
+    SET_LINES_ASIDE = auto()
+    SKIP_OTHER_CURRENCIES = auto()
+    SET_THE_CURRENCY = auto()
+    SET_THE_MASKED_URL = auto()
 
 
 class SegueError(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from runtime.errors import SegueError
+from runtime.errors import Hint, SegueError
 
 
 class OutputError(SegueError):
@@ -57,7 +57,7 @@ def check_output(
         return
     if not force and not _may_be_replaced(path, replaceable):
         reason = f"exists and is not {kind}" if kind else "exists"
-        raise OutputError(f"{path} {reason}: choose another name, or use --force")
+        raise OutputError(f"{path} {reason}", Hint.OVERWRITE)
     _check_folder(path.resolve())
 
 

@@ -19,6 +19,7 @@ from models.decay import NEVER
 from models.published_outlook import PublishedOutlook, published_outlook
 from models.rhythm.histories import Histories
 from models.rhythm.rhythm_model import RhythmModel
+from models.scoring import net_spend
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import MONEY_UNITS, Bools, Ints, to_micros
 from runtime.counts import many
@@ -111,7 +112,7 @@ def _read(past: Past, connection: Connection) -> PastPeople:
         country=Coded(_ints(country.codes), tuple(country.categories)),
         segment=Coded(_ints(published.codes), tuple(published.categories)),
         histories=Histories(first, last, frequency),
-        spent=(gross - returned) / MONEY_UNITS,
+        spent=net_spend(gross, returned) / MONEY_UNITS,
         next_change_at=np.where(fits, ahead.next_change_at, NEVER),
         next_segment=Coded(
             np.where(fits, ahead.next_segment, NO_SEGMENT), tuple(segment.id for segment in model.segments)

@@ -10,13 +10,14 @@ from sqlalchemy import ColumnElement, Connection, Label, func, literal, select, 
 from dashboard.shared.flows import midnight
 from dashboard.shared.reading import event_day
 from data.postgres.frames import AnySelect, frame
+from data.postgres.rfm import net_spend
 from data.postgres.tables import customers
 
 Pair = tuple[str, str]
 SECONDS_A_DAY = 86_400
 
 _c = customers.c
-NET = _c.gross - _c.returned
+NET = net_spend(_c)
 
 
 class Slips(NamedTuple):

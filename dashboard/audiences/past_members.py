@@ -14,6 +14,7 @@ from data.postgres.people import Coded, Ids, People, Stays
 from models.audience import AudienceDefinition, Range
 from models.rhythm.histories import Histories
 from models.rhythm.seasonal_clock import NEVER
+from models.scoring import net_spend
 from models.segment_model import NO_SEGMENT
 from models.units import MONEY_UNITS, Bools, Ints
 
@@ -74,7 +75,7 @@ def _within(numbers: Ints, wanted: Range, scale: int = 1) -> Bools:
 
 def _net_units(states: pd.DataFrame) -> Ints:
     """Everything spent minus all returns, in ten-thousandths."""
-    return _ints(states["gross_units"]) - _ints(states["returned_units"])
+    return net_spend(_ints(states["gross_units"]), _ints(states["returned_units"]))
 
 
 def _coded(column: "pd.Series[Any]") -> Coded:

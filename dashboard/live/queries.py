@@ -7,6 +7,7 @@ from sqlalchemy import Connection, func, literal, select
 
 from dashboard.shared.reading import or_empty
 from data.postgres.frames import frame
+from data.postgres.rfm import net_spend
 from data.postgres.tables import customers
 
 
@@ -18,6 +19,6 @@ def segment_sizes(connection: Connection, due_by: datetime | None) -> pd.DataFra
     c = customers.c
     segment = or_empty(c.segment)
     due = func.count().filter(c.next_change_at <= literal(due_by, c.next_change_at.type))
-    spent = func.sum(c.gross - c.returned)
+    spent = func.sum(net_spend(c))
     query = select(segment, func.count().label("customers"), spent.label("spent"), due.label("due")).group_by(segment)
     return frame(connection, query)

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Float, FromClause, Integer, ca
 from dashboard.shared.identifiers import begins_with
 from dashboard.shared.profiles import Population, select_rfm
 from data.postgres.frames import AnySelect, frame
+from data.postgres.rfm import net_spend
 from data.postgres.tables import customers
 
 LN_10 = math.log(10)
@@ -56,7 +57,7 @@ def money_bins(connection: Connection, population: Population, per_decade: int) 
 def money(connection: Connection, population: Population) -> pd.DataFrame:
     """Per segment: customers, total, mean and median of monetary value, and ``net``: purchases minus all returns."""
     c = population.people.c
-    rfm = select_rfm(population, "monetary").add_columns((c.gross - c.returned).label("net")).subquery().c
+    rfm = select_rfm(population, "monetary").add_columns(net_spend(c).label("net")).subquery().c
     spend = cast(rfm.monetary, Float)
     total = func.sum(rfm.monetary).label("total")
     net = func.sum(rfm.net).label("net")

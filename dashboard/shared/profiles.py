@@ -18,6 +18,7 @@ from data.postgres.counted import Counted, counted_customers
 from data.postgres.frames import AnySelect, frame
 from data.postgres.rfm import monetary, recency_days
 from data.postgres.tables import customers
+from models.scoring import before_floor
 from models.segment_model import SegmentModel
 
 
@@ -96,7 +97,7 @@ def counted_whole(found: Profile) -> Counted:
 
 def spend_before_floor(found: Counted, model: SegmentModel) -> Decimal:
     """A spend: net of returns (and perhaps below 0) or gross, as the model counts it."""
-    return found.gross - found.returned if model.monetary == "net" else found.gross
+    return before_floor(model.monetary, found.gross, found.returned)
 
 
 def select_rfm(population: Population, *names: str) -> AnySelect:

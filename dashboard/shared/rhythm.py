@@ -12,6 +12,7 @@ from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.rhythms import Rhythms, gaps, rhythms
 from models.rhythm.risk import RISK_STATES, RiskState
 from models.rhythm.seasonal_clock import NEVER
+from models.scoring import net_spend
 from models.units import MICROS_PER_DAY, Floats, from_micros, to_micros
 
 
@@ -77,7 +78,7 @@ def one_history(profile: Profile) -> OneHistory | None:
         return None
     first, last = to_micros(profile.first_purchase_at), to_micros(profile.last_purchase_at)
     histories = Histories(np.array([first]), np.array([last]), np.array([profile.frequency]))
-    return OneHistory(histories, np.array([float(profile.gross - profile.returned)]))
+    return OneHistory(histories, np.array([float(net_spend(profile.gross, profile.returned))]))
 
 
 def of_profile(model: RhythmModel, profile: Profile, event_time: datetime) -> OwnRhythm | None:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlche
 
 from models.segment_model import ModelError
 from runtime.counts import many
-from runtime.errors import SegueError, first_line
+from runtime.errors import Hint, SegueError, first_line
 
 
 class Trouble(NamedTuple):
@@ -93,7 +93,9 @@ def bad_settings(error: ValidationError | ArgumentError | SegueError) -> Trouble
         reason = f"{error}."
     else:
         reason = "SEGUE_DATABASE_URL is not a valid URL."
-    return Trouble("The settings are not valid", reason, "Correct the environment and start the dashboard again.")
+    is_unmasked = isinstance(error, SegueError) and error.hint is Hint.SET_THE_MASKED_URL
+    wrong = "SEGUE_MASKED_DATABASE_URL" if is_unmasked else "the environment"
+    return Trouble("The settings are not valid", reason, f"Correct {wrong} and start the dashboard again.")
 
 
 def exposed(reason: str) -> Trouble:

@@ -137,6 +137,7 @@ def _channel(channel: Json, content: Json) -> Iterator[str]:
     policy = ", ".join(channel["bindings"]["kafka"]["topicConfiguration"]["cleanup.policy"])
     yield f"## {channel['title']}: `{channel['address']}`"
     yield f"{channel['description']} (`cleanup.policy={policy}`)"
+    yield f"Written by {channel['x-written-by']}."
     for reference in channel["messages"].values():
         message = resolve(content, reference)
         yield f"### {message['title']}"

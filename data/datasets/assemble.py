@@ -52,7 +52,7 @@ def assemble(
     try:
         notes += rows.build(db, mapping, has_lines=has_lines, has_amounts=has_amounts)
     except AmbiguousError as error:
-        raise AmbiguousError(f"{name}: {error}") from None
+        raise AmbiguousError(f"{name}: {error}", error.hint) from None
     db.execute("DROP TABLE parsed")
     handle(db, places, bad_lines)
     if exports > 1:

@@ -13,7 +13,8 @@ from data.datasets.cells import AmbiguousError, DataError
 from data.datasets.column_readings import column_readings
 from data.datasets.dataset import Dataset
 from data.datasets.engine import Engine, plain_errors
-from data.datasets.mapping import Columns, Mapping, with_settings
+from data.datasets.mapping import Columns, Mapping
+from data.datasets.mapping_toml import with_settings
 from data.datasets.parsing import parse_rows
 from data.datasets.raw import read_raw
 from data.datasets.raw_cells import Cells, Table
@@ -60,9 +61,9 @@ def _load(engine: Engine, name: str, found: Sequence[Source], reading: Reading, 
     try:
         known = conventions.find_out(mapping, cells.distinct, reading.currency, cells.rows)
     except AmbiguousError as error:
-        raise AmbiguousError(f"{name}: {error}") from None
+        raise AmbiguousError(f"{name}: {error}", error.hint) from None
     except DataError as error:
-        raise DataError(f"{name}: {error}") from None
+        raise DataError(f"{name}: {error}", error.hint) from None
     columns = column_readings(known, cells)
     parse_rows(engine.db, cells, known.parsers)
     places = _places(found, tables, options)

@@ -3,13 +3,11 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from data.datasets.mapping import Mapping
 from runtime.currencies import is_iso_currency
-
-if TYPE_CHECKING:
-    from data.datasets.mapping import Mapping
 
 FORMATS = (
     "iso",
@@ -26,7 +24,7 @@ FORMATS = (
 _AMOUNTS = {"amount": ("quantity", "price"), "quantity": ("amount",), "price": ("amount",)}
 
 
-def check(mapping: "Mapping") -> None:
+def check(mapping: Mapping) -> None:
     """Raise ``ValueError``, naming the key, if a mapping contradicts itself or names what is unknown."""
     columns = mapping.columns
     if columns.amount and bool(columns.quantity) != bool(columns.price):

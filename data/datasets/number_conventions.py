@@ -10,6 +10,7 @@ from data.datasets.cells import AmbiguousError, DataError, shown, trimmed
 from data.datasets.currencies import meanings
 from data.datasets.mapping import Money
 from data.datasets.numbers import Numbers, Written, written
+from runtime.errors import Hint
 
 _OTHER = {".": ",", ",": "."}
 
@@ -120,7 +121,8 @@ def _currency(seen: _Seen, setting: str) -> str:
         if not both:
             raise DataError(
                 f"amounts are in two currencies, {shown(first)} and {shown(cell)}; a dataset has one: choose with "
-                f"--set money.currency={codes[0]} and leave the other rows out with --on-error skip"
+                f"--set money.currency={codes[0]}",
+                Hint.SKIP_OTHER_CURRENCIES,
             )
         possible, first = both, first or cell
     if not possible:

@@ -7,7 +7,8 @@ from collections.abc import Sequence, Set
 import msgspec
 
 from data.datasets.cells import AmbiguousError, DataError
-from data.datasets.mapping import Columns, Mapping, from_tables
+from data.datasets.mapping import Columns, Mapping
+from data.datasets.mapping_toml import from_tables
 from data.datasets.preset_tables import NAMES as NAMES
 from data.datasets.preset_tables import preset_tables
 

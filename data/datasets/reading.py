@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from data.datasets import presets
-from data.datasets.mapping import Mapping, with_settings
+from data.datasets.mapping import Mapping
+from data.datasets.mapping_toml import with_settings
 
 #: As of the setting SEGUE_CURRENCY.
 DEFAULT_CURRENCY = "GBP"

@@ -17,6 +17,7 @@ from data.datasets.query import count, rows_of
 from data.datasets.raw import lines_of
 from data.datasets.sources import Source
 from data.datasets.tables import BadLine, RawOptions
+from runtime.errors import Hint
 from runtime.output_files import replacing
 
 _SHOWN_TEXT = 120
@@ -59,8 +60,8 @@ def stop(db: duckdb.DuckDBPyConnection, places: Sequence[Place], bad_lines: Sequ
     column = f", column {reject.column}" if reject.column else ""
     text = f" in: {_shortened(reject.text)}" if reject.text else ""
     raise DataError(
-        f"{reject.place}: line {reject.line}{column}: {reject.reason}{text}{others}; correct the file, or set such "
-        "lines aside with --on-error skip --rejects FILE"
+        f"{reject.place}: line {reject.line}{column}: {reject.reason}{text}{others}",
+        Hint.SET_LINES_ASIDE,
     )
 
 

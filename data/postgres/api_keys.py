@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from sqlalchemy import Engine, Row, Select, func, insert, select, update
 
 from data.postgres.tables import api_keys
-from runtime.errors import NotFoundError
+from runtime.errors import Hint, NotFoundError
 
 Scope = Literal["read", "write"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -53,7 +53,7 @@ def revoke(postgres: Engine, key_id: str) -> datetime:
     with postgres.begin() as connection:
         found: datetime | None = connection.execute(change.returning(api_keys.c.revoked_at)).scalar_one_or_none()
     if found is None:
-        raise NotFoundError(f"there is no key {key_id}; `segue keys list` shows them all")
+        raise NotFoundError(f"there is no key {key_id}", Hint.LIST_KEYS)
     return found
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from data.postgres.past_moments import IdRange
-from data.postgres.rfm import recency_days
+from data.postgres.rfm import net_spend, recency_days
 from data.postgres.tables import customers, segment_changes
 from models.audience import AudienceDefinition, Range
 
@@ -53,7 +53,7 @@ def _conditions(
         found.append(of.country.in_(definition.countries))
     found += _within(recency, definition.recency_days)
     found += _within(of.frequency, definition.frequency)
-    found += _within(of.gross - of.returned, definition.net_spend)
+    found += _within(net_spend(of), definition.net_spend)
     if definition.asks_for_moves:
         found.append(of.customer_id.in_(select(segment_changes.c.customer_id).where(*moves)))
     return found

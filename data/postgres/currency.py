@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine, Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from data.postgres.tables import stream_currency, stream_progress, transactions
-from runtime.errors import SegueError
+from runtime.errors import Hint, SegueError
 from runtime.money import Money
 
 
@@ -77,6 +77,7 @@ def compare(known: str | None, currency: str) -> None:
     """
     if known is not None and known != currency:
         raise CurrencyError(
-            f"the stream's amounts are in {known}, not in {currency}: set SEGUE_CURRENCY to {known}; "
-            "only before the first transaction can a worker with another one start"
+            f"the stream's amounts are in {known}, not in {currency}: set the currency to {known}; "
+            "only before the first transaction can a worker with another one start",
+            Hint.SET_THE_CURRENCY,
         )

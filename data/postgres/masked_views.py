@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from data.postgres.view_schema import ViewSchema
-from runtime.errors import SegueError
+from runtime.errors import Hint, SegueError
 
 SCHEMA = "segue_masked"
 #: How every masked id begins.
@@ -149,8 +149,9 @@ def begin_session(connection: Any) -> None:
     if can_see:
         connection.rollback()
         raise UnmaskedError(
-            "the user of SEGUE_MASKED_DATABASE_URL can read customers' ids: "
-            "give the URL of a member of segue_masked, such as segue_masked_login"
+            "the user of the masked views can read customers' ids: "
+            "give the database URL of a member of segue_masked, such as segue_masked_login",
+            Hint.SET_THE_MASKED_URL,
         )
     cursor.execute(_BEGIN)
     cursor.close()

@@ -29,6 +29,7 @@ from data.postgres.people import People, Stays, Texts
 from data.postgres.tables import customers, segment_changes
 from models.audience import AudienceDefinition
 from models.segment_model import SegmentModel
+from runtime.errors import Hint
 
 #: The most customers that are looked at together: their orders lie on nearly every page of the ledger, however few.
 MOST = 200_000
@@ -73,7 +74,8 @@ def require_moves(definition: AudienceDefinition, at: datetime, known: Answerabl
     if begin is None or begin <= known.since:
         raise PastError(
             f"moves are known after {known.since:%Y-%m-%d %H:%M} UTC only, and this audience asks for earlier ones: "
-            "older changes were deleted by `segue prune`"
+            "older changes were deleted",
+            Hint.KEEP_CHANGES,
         )
 
 

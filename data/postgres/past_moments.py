@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Integer, Select, Subquery, Text, case, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from data.postgres import progress
 from data.postgres.ledger_totals import SALE, ledger_totals
 from data.postgres.tables import (
     customers,
@@ -89,7 +90,8 @@ class Answerable:
         if self.since is not None and moment < self.since:
             raise PastError(
                 f"the history of changes is whole from {_written(self.since)} on, and {_written(moment)} is before it: "
-                "older changes were deleted by `segue prune`"
+                "older changes were deleted",
+                Hint.KEEP_CHANGES,
             )
 
 
@@ -121,21 +123,20 @@ def answerable(connection: Connection, customer_id: str | None = None) -> Answer
     PastError
         If there is no such moment yet.
     """
-    rows = connection.execute(select(_p.partition, _p.event_time, _p.late, _p.revisions).order_by(_p.partition)).all()
-    silent = [row.partition for row in rows if row.event_time is None]
-    if not rows or len(silent) == len(rows):
+    known = progress.watermarks(connection)
+    if known.newest is None:
         raise PastError("the stream has not reached any event time yet", Hint.START_A_REPLAY)
-    if silent:
-        raise PastError(f"partition {silent[0]} has had no tick yet, so the stream is complete at no moment")
-    first = min(rows, key=lambda row: row.event_time)
-    ahead = max(row.event_time for row in rows) > first.event_time
+    if known.slowest is None:
+        raise PastError(
+            f"partition {known.silent_partition} has had no tick yet, so the stream is complete at no moment"
+        )
     return Answerable(
         since=_whole_since(connection) if customer_id is None else _own_since(connection, customer_id),
-        until=first.event_time,
-        slowest=first.partition if ahead else None,
+        until=known.slowest,
+        slowest=known.slowest_partition if known.newest > known.slowest else None,
         forgotten=int(connection.execute(select(func.count(erasures.c.partition))).scalar_one()),
-        late=sum(row.late for row in rows),
-        revisions=sum(row.revisions for row in rows),
+        late=known.late,
+        revisions=known.revisions,
     )
 
 

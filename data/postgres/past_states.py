@@ -23,7 +23,7 @@ from data.postgres.past_moments import (
     require_rescored,
     windows_at,
 )
-from models.scoring import net_or_gross
+from models.scoring import net_or_gross_of_each
 from models.segment_model import SegmentModel
 from models.units import MICROS_PER_DAY, Ints, from_micros, to_micros
 
@@ -133,8 +133,7 @@ def monetary_units(states: pd.DataFrame, models: Models) -> Ints:
     names = ("counted_gross_units", "counted_returned_units")
     gross, returned = (states[name].to_numpy(dtype=np.int64) for name in names)
     is_gross = states["model_version"].map({version: model.monetary == "gross" for version, model in models.items()})
-    units: Ints = np.where(is_gross.fillna(False).astype(bool), gross, net_or_gross("net", gross, returned))
-    return units
+    return net_or_gross_of_each(is_gross.fillna(False).to_numpy(dtype=bool), gross, returned)
 
 
 def _states(moment: datetime, who: Who, windows: Windows) -> AnySelect:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, aggregate_order_by
 
 from data.postgres.expressions import micros
-from data.postgres.rfm import recency_days
+from data.postgres.rfm import net_spend, recency_days
 from data.postgres.tables import customers, segment_changes
 from models.rhythm.histories import Histories
 from models.rhythm.seasonal_clock import NEVER
@@ -186,7 +186,7 @@ def _packed_people(chosen: Subquery, known: Texts) -> list[ColumnElement[bytes]]
     )
     return [
         _packed(utf8, chosen),
-        _packed(func.float8send(cast(c.gross - c.returned, Float)), chosen),
+        _packed(func.float8send(cast(net_spend(c), Float)), chosen),
         *(_packed(func.int8send(cast(number, BigInteger)), chosen) for number in numbers),
     ]
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Row, case, func, select
+from sqlalchemy import BigInteger, Connection, Engine, Integer, Row, case, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from data.kafka.log_id import GENERATION
 from data.postgres.tables import customers, risk_changes, segment_changes, stream_progress
@@ -44,6 +45,27 @@ class Counters(NamedTuple):
     late: int
     dead_letters: int
     forgotten: int = 0
+
+
+class Watermarks(NamedTuple):
+    """How far the partitions are, and what came late or was revised in all of them.
+
+    Parameters
+    ----------
+    slowest, newest
+        As :func:`watermark` and :func:`newest_watermark` have them.
+    slowest_partition
+        The partition with the lowest watermark, the first one if there are several.
+    silent_partition
+        The first partition that has seen no tick; None if there is none.
+    """
+
+    slowest: datetime | None
+    newest: datetime | None
+    slowest_partition: int | None
+    silent_partition: int | None
+    late: int
+    revisions: int
 
 
 def counters(engine: Engine, log_id: str) -> dict[int, Counters]:
@@ -95,6 +117,22 @@ def newest_watermark(connection: Connection) -> datetime | None:
     """The watermark of the partition that is furthest ahead; None before any partition has one."""
     found: datetime | None = connection.execute(select(func.max(_event_time))).scalar_one()
     return found
+
+
+def watermarks(connection: Connection) -> Watermarks:
+    """How far the partitions are, of one moment."""
+    partition = stream_progress.c.partition
+    # Null comes last, so the first one is the slowest of those with a tick.
+    by_watermark = func.array_agg(aggregate_order_by(partition, _event_time, partition), type_=ARRAY(Integer))
+    query = select(
+        WATERMARK.label("slowest"),
+        func.max(_event_time).label("newest"),
+        by_watermark[1].label("slowest_partition"),
+        func.min(partition).filter(_event_time.is_(None)).label("silent_partition"),
+        cast(func.coalesce(func.sum(stream_progress.c.late), 0), BigInteger).label("late"),
+        cast(func.coalesce(func.sum(stream_progress.c.revisions), 0), BigInteger).label("revisions"),
+    )
+    return Watermarks(*connection.execute(query).one())
 
 
 def current_watermark(engine: Engine) -> datetime | None:

@@ -1,8 +1,11 @@
 """Recency and monetary value in SQL, as the model sees them."""
 
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Integer, cast, func, literal
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from data.postgres.tables import customers
 from models.segment_model import SegmentModel
@@ -19,10 +22,22 @@ def recency_days(event_time: datetime, people: FromClause = customers) -> Column
     return cast(func.extract("day", as_of - func.coalesce(c.last_purchase_at, c.last_event_at)), Integer)
 
 
+#: :func:`monetary` of a row ``t`` under the model ``m``, as text for a view, whose rows have models of both kinds.
+MONETARY_OF_EACH = (
+    "CASE m.spec ->> 'monetary' WHEN 'net' THEN greatest(t.gross - t.returned, 0) WHEN 'gross' THEN t.gross END"
+)
+
+
+def net_spend(of: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[Decimal]:
+    """Spend net of returns; it is below 0 if more was returned than bought."""
+    net: ColumnElement[Decimal] = of.gross - of.returned
+    return net
+
+
 def monetary(model: SegmentModel, people: FromClause = customers) -> ColumnElement[object]:
     """Spend as the model counts it: net of returns and not below 0, or gross.
 
     ``people`` are those of :func:`data.postgres.counted.counted_customers` for the model's window.
     """
     c = people.c
-    return func.greatest(c.gross - c.returned, 0) if model.monetary == "net" else c.gross
+    return func.greatest(net_spend(c), 0) if model.monetary == "net" else c.gross

@@ -7,21 +7,23 @@ A migration that changes a column of a table which a view reads drops the view f
 
 from collections.abc import Mapping
 
+from data.postgres.model_registry import CHAMPION
+from data.postgres.rfm import MONETARY_OF_EACH
 from data.postgres.view_schema import ViewSchema
 
 SCHEMA = "segue_read"
 
-_SEGMENTS = """
+_SEGMENTS = f"""
 SELECT m.version AS model_version,
        s.segment ->> 'id' AS segment,
        s.segment ->> 'name' AS persona,
        s.segment ->> 'description' AS description,
        s.segment ->> 'action' AS action,
        s.segment ->> 'colour' AS colour,
-       EXISTS (SELECT FROM model_aliases a WHERE a.alias = 'champion' AND a.version = m.version) AS champion
+       EXISTS (SELECT FROM model_aliases a WHERE a.alias = '{CHAMPION}' AND a.version = m.version) AS champion
 FROM models m CROSS JOIN LATERAL jsonb_array_elements(m.spec -> 'segments') AS s (segment)
-"""
-_CURRENT_SEGMENTS = """
+"""  # noqa: S608 - only constants
+_CURRENT_SEGMENTS = f"""
 WITH named AS (
     SELECT m.version, s.segment ->> 'id' AS segment, s.segment ->> 'name' AS persona
     FROM models m CROSS JOIN LATERAL jsonb_array_elements(m.spec -> 'segments') AS s (segment)
@@ -36,8 +38,7 @@ SELECT c.customer_id,
        floor(extract(epoch FROM greatest(p.event_time, c.last_event_at) - c.last_purchase_at) / 86400)::integer
            AS recency_days,
        (CASE WHEN m.spec ? 'window_days' THEN w.frequency ELSE c.frequency END)::integer AS frequency,
-       (CASE m.spec ->> 'monetary' WHEN 'net' THEN greatest(t.gross - t.returned, 0) WHEN 'gross' THEN t.gross END
-       )::numeric(24, 4) AS monetary,
+       ({MONETARY_OF_EACH})::numeric(24, 4) AS monetary,
        t.gross::numeric(24, 4) AS gross,
        t.returned::numeric(24, 4) AS returned,
        c.first_purchase_at,
@@ -67,7 +68,7 @@ CROSS JOIN LATERAL (
 LEFT JOIN named n ON n.version = c.model_version AND n.segment = c.segment
 LEFT JOIN named f ON f.version = c.model_version AND f.segment = c.next_segment
 LEFT JOIN segment_changes l ON l.customer_id = c.customer_id AND l.sequence = c.sequence
-"""
+"""  # noqa: S608 - only constants
 _SEGMENT_CHANGES = """
 WITH named AS (
     SELECT DISTINCT ON (s.segment ->> 'id') s.segment ->> 'id' AS segment, s.segment ->> 'name' AS persona

@@ -10,9 +10,12 @@ from models.units import Floats
 
 #: "Can be seen" means: with this chance, the interval excludes 0 by that day.
 CHANCE = 0.8
+# The normal quantile of CHANCE.
 _ONE_SIDED_Z = 0.8416
+# As many as models.campaigns.compare has, so that boundaries begin on the same day. Any seed does.
 _PATHS = 4_000
 _SEED = 17
+# Halvings of an interval from 0 to 1: floats have no smaller difference.
 _STEPS = 60
 
 

@@ -20,7 +20,8 @@ import numpy as np
 
 from models.units import Floats
 
-#: Number of values that the scale of a series is estimated from; there is no alarm before.
+#: Number of values that the scale of a series is estimated from; there is no alarm before. By judgement: see "How the
+#: settings were chosen" in docs/drift.md.
 WARM_UP = 60
 #: ADWIN's confidence parameter: how unlikely, by its bound, a difference must be. Lower raises fewer false alarms and
 #: detects later. Evidence: benchmarks/drift_evidence.py, "How the settings were chosen" in docs/drift.md.

@@ -25,7 +25,7 @@ from models.units import Ints
 #: The fraction of the distance to a customer by which a centroid moves: an exponential memory of 1 / 0.002 = 500
 #: customers per centroid. benchmarks/drift_evidence.py shows how the challenger fits a real year (docs/drift.md).
 STEP = 0.002
-#: Number of customers that are sampled from every window.
+#: Number of customers that are sampled from every window; chosen by judgement (docs/drift.md).
 SAMPLE_SIZE = 32
 ORIGIN = "shadow"
 

@@ -51,16 +51,16 @@ MODERATE_PSI = 0.1
 #: Number of consecutive windows above the threshold before an alarm. After a shop has closed for eleven days, its
 #: recent customers look different for 28 + 11 = 39 days; six weeks is the next whole number of weeks (docs/drift.md).
 PERSISTENCE = 42
-#: Every this many windows, a snapshot of the challenger is kept.
+#: Every this many windows, a snapshot of the challenger is kept; by judgement (docs/drift.md).
 SNAPSHOT_WINDOWS = 28
-#: A mean or share of fewer customers or sales than this is not computed.
+#: A mean or share of fewer customers or sales than this is not computed; by judgement (docs/drift.md).
 MIN_PER_WINDOW = 5
 #: Customers count as incoming only after a pause of this many days. Customers who buy every other day would make the
 #: values of consecutive days similar, and ADWIN mistakes such correlation for change (docs/drift.md).
 PAUSE_DAYS = 14
 
 #: Number of consecutive windows in which predictions count wrong before an alarm: a week, so that no single busy or
-#: quiet day raises one.
+#: quiet day raises one; by judgement (docs/drift.md).
 WRONG_WINDOWS = 7
 
 PREDICTIONS = "predictions"

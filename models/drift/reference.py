@@ -18,7 +18,7 @@ from models.segment_model import FEATURES, INACTIVE, SegmentModel
 from models.units import Bools, Floats, Ints
 
 METADATA_KEY = "reference"
-#: Whole weeks, so that every weekday has the same weight.
+#: Whole weeks, so that every weekday has the same weight; how many was chosen by judgement (docs/drift.md).
 RECENT_DAYS = 28
 # Edges of the recency bins, whole weeks too: with daily bins, the distribution of a shop that closes on Saturdays
 # changes with every day of the week.

@@ -7,8 +7,10 @@ from scipy.special import expit
 from models.rhythm.calibration import Calibration, log_odds
 from models.units import Floats
 
+# Ranking and exact moments need a line that rises; how little was chosen by judgement.
 _LEAST_SLOPE = 0.05
 #: The weight of leaving probabilities as they are: a handful of outcomes is no reason to change them.
+#: "How the settings were chosen" in docs/predictions.md compares other weights.
 _CAUTION = 10.0
 
 

@@ -7,7 +7,9 @@ from models.rhythm.fit_buying import LEAST_REPEATERS, RhythmFitError
 from models.rhythm.spending import Spending, spending_log_likelihood
 from models.units import Floats
 
+# In units of the mean amount. Other starts reach the same maximum (docs/predictions.md).
 _START = np.log([5.0, 3.0, 1.0])
+# Chosen by judgement, far beyond every fit seen: they only keep a search without a maximum from running to infinity.
 _BOUNDS = [(-6.0, 8.0), (-6.0, 8.0), (-20.0, 30.0)]
 
 

@@ -30,6 +30,8 @@ NO_STATE = -1
 #: Microseconds.
 MINUTE = 60_000_000
 
+#: The shares are those that the states are defined by; "How the settings were chosen" in docs/predictions.md compares
+#: others.
 DUE_SHARE = 0.5
 OVERDUE_SHARE = 0.9
 #: Days, on the seasonal clock, within which a customer who is not lost orders with more than a small probability.

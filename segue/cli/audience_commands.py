@@ -19,6 +19,7 @@ from runtime.settings import Settings
 from segue.cli import audience_options as given
 from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, output, table
+from segue.cli.errors import one_line
 from segue.cli.options import AsJson
 from segue.cli.past_moment import AsOf, at_moment, say_of_past
 from segue.cli.postgres import connect
@@ -255,7 +256,7 @@ def _counts(connection: Connection, found: Sequence[Audience], now: AudienceMome
             audience_members.require(each.definition, now)
             asked.append(each)
         except PastError as error:
-            messages.print(f"{each.name}: {error}", style="yellow", markup=False, soft_wrap=True)
+            messages.print(f"{each.name}: {one_line(error)}", style="yellow", markup=False, soft_wrap=True)
     counted = audience_members.counts(connection, [each.definition for each in asked], now)
     numbers = {each.name: number for each, number in zip(asked, counted, strict=True)}
     return [numbers.get(each.name) for each in found]

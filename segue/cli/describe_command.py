@@ -45,7 +45,7 @@ def describe(
     as_json: options.AsJson = False,
 ) -> None:
     """Show how files are understood, column by column, what they contain, and what is left out."""
-    from data.datasets.mapping import to_toml
+    from data.datasets.mapping_toml import to_toml
     from data.datasets.selection import choose
 
     if save_mapping is not None:

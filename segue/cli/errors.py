@@ -23,6 +23,15 @@ _SENTENCES: dict[Hint, str] = {
     Hint.LIST_CAMPAIGNS: "see `segue campaign list`",
     Hint.PUBLISH_CAMPAIGN: "write it with `segue campaign publish NAME`",
     Hint.SKIP_UNKNOWN: "or leave them out with --skip-unknown",
+    Hint.LIST_KEYS: "`segue keys list` shows them all",
+    Hint.KEEP_CHANGES: "`segue prune` keeps changes for SEGUE_CHANGES_RETENTION",
+    Hint.EXPORT_A_MODEL: "`segue models export` writes it",
+    Hint.OMIT_RANK_ORDER: "the option is --no-rank-order",
+    Hint.OVERWRITE: "choose another name, or use --force",
+    Hint.SET_LINES_ASIDE: "correct the file, or set such lines aside with --on-error skip --rejects FILE",
+    Hint.SKIP_OTHER_CURRENCIES: "--on-error skip leaves the other rows out",
+    Hint.SET_THE_CURRENCY: "the setting is SEGUE_CURRENCY",
+    Hint.SET_THE_MASKED_URL: "the setting is SEGUE_MASKED_DATABASE_URL",
     Hint.STOP_THE_REPLAY: "Ctrl-C or SIGTERM ends it there, and `segue control pause` pauses it",
 }
 

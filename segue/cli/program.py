@@ -27,7 +27,6 @@ UNEXPECTED = "this should not happen"
 _EXPECTED = (SegueError, LookupError, FileNotFoundError)
 # Importing these modules is slow. An error can only come from a module that has been imported.
 _EXPECTED_OF = {
-    "batch.fit": "FitError",
     "models.segment_model": "ModelError",
     "segue.local.soak.run": "SoakError",
     "segue.local.stack": "StackError",

@@ -99,7 +99,7 @@ def mapping_of(path: Path, settings: list[str] | None) -> "Mapping":
     DataError
         If it, or a setting, is not valid.
     """
-    from data.datasets.mapping import with_settings
+    from data.datasets.mapping_toml import with_settings
 
     return with_settings(_mapping(path), settings or ())
 
@@ -114,7 +114,7 @@ def mention(dataset: "Dataset") -> None:
 
 
 def _mapping(path: Path) -> "Mapping":
-    from data.datasets.mapping import from_toml
+    from data.datasets.mapping_toml import from_toml
 
     try:
         text = path.read_text(encoding="utf-8")

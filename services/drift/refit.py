@@ -20,6 +20,7 @@ from models.segment_model import SegmentModel
 log = structlog.get_logger(__name__)
 
 ORIGIN = "refit"
+# That of batch.presets, for a champion that does not say which seed it was fitted with.
 _SEED = 42
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import accumulate
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -20,37 +20,13 @@ from stream_app.core.bounds import ONE_DAY, FutureError, event_time
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.control import ANYONE, ControlError, ControlRules
 from stream_app.core.decode_columns import Columns, columns
+from stream_app.core.log_record import LogRecord
 from stream_app.core.reasons import in_words
 
 # The columns of a batch that describe its transactions, and need no computing when a batch is split or extended.
 _COLUMNS = ("record", "transaction_id", "customer_id", "country", "kind", "occurred_at", "amount", "revision")
 
 _decoder = msgspec.json.Decoder(TransactionHeader | Tick | ModelActivation | Erasure)
-
-
-class LogRecord(Protocol):
-    """A record as the Kafka client returns it."""
-
-    @property
-    def offset(self) -> int:
-        """The offset in its partition."""
-
-    @property
-    def key(self) -> bytes | None:
-        """The key, if the record has one."""
-
-    @property
-    def value(self) -> bytes | None:
-        """The value, if the record has one."""
-
-    @property
-    def timestamp(self) -> int | None:
-        """When the record was written, in milliseconds since 1970; None or negative if it has no timestamp."""
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        """The headers."""
-
 
 DeadLetterKind = Literal["invalid", "future", "control"]
 

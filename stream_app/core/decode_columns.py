@@ -8,7 +8,7 @@ one by one, and finds the reasons. So both ways lead to the same batches.
 import re
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -19,9 +19,7 @@ from models.units import to_micros
 from stream_app.core.bounds import EARLIEST_MICROS, LATEST_MICROS, event_time
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.control import ControlRules
-
-if TYPE_CHECKING:
-    from stream_app.core.decode import LogRecord
+from stream_app.core.log_record import LogRecord
 
 _MICROSECOND = timedelta(microseconds=1)
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
@@ -54,7 +52,7 @@ class Columns(NamedTuple):
     watermark: int
     ticks: list[tuple[int, int]]
     watermark_before: list[int]
-    record: list["LogRecord"]
+    record: list[LogRecord]
     transaction_id: list[str]
     customer_id: list[str]
     country: list[str]
@@ -64,9 +62,7 @@ class Columns(NamedTuple):
     revision: list[int]
 
 
-def columns(
-    records: Sequence["LogRecord"], currency: str, max_ahead: timedelta, control: ControlRules
-) -> Columns | None:
+def columns(records: Sequence[LogRecord], currency: str, max_ahead: timedelta, control: ControlRules) -> Columns | None:
     """The columns of records, by the parameters of :func:`stream_app.core.decode.decode`.
 
     None if a record breaks a rule, or is neither a transaction nor a tick.
@@ -89,7 +85,7 @@ def columns(
 
 
 def _read(
-    records: Sequence["LogRecord"], messages: Sequence[_Header | Tick], max_ahead: timedelta, control: ControlRules
+    records: Sequence[LogRecord], messages: Sequence[_Header | Tick], max_ahead: timedelta, control: ControlRules
 ) -> tuple[Columns, list[_Header]]:
     """The columns, and the transactions that they were read from. Raises ValueError if a tick breaks a rule."""
     transactions: list[_Header] = []

@@ -5,7 +5,7 @@ A partition with risk changes has a second relay, which publishes them to the to
 Postgres knows which changes there are to publish; the change topic knows which ones are published. The steps have the
 same numbers in docs/mechanisms/outbox.md:
 
-1. Check that the claim still holds (``Outbox.progress``).
+1. Check that the claim still holds (``ClaimStore.progress``).
 2. Open a writer, which fences all former writers (``ChangeWriter.open``).
 3. Read what the topic holds behind the stored published position (``topic_end.changes_behind``); abort a hanging
    transaction.
@@ -45,7 +45,11 @@ T = TypeVar("T")
 
 
 class MostRows(NamedTuple):
-    """How many rows a relay holds at most in its queue, and how many it publishes at once."""
+    """How many rows a relay holds at most in its queue, and how many it publishes at once.
+
+    Rows that find the queue full are read from the outbox later, so the first number bounds memory only. The commit of
+    a Kafka transaction takes about 10 ms, which hardly counts for as many changes as the second number.
+    """
 
     queued: int = 50_000
     at_once: int = 5_000

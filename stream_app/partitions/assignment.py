@@ -13,15 +13,19 @@ import structlog
 from faust.types import TP
 
 from data.kafka.log import LogError
-from stream_app.core.decode import LogRecord
+from stream_app.core.log_record import LogRecord
 from stream_app.partitions.partition_task import PartitionTask
 from stream_app.partitions.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
 
+# A micro-batch takes far less; the other members of the consumer group wait for this worker meanwhile.
 _RELEASE_SECONDS = 3.0
+# A claim takes milliseconds while Postgres is there; Faust stands still meanwhile.
 _CLAIM_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
+# A fetcher that is behind is suspicious, but it is for a moment after every seek, too. The regular check is for faults
+# that the fetcher does not show.
 _SUSPICION_SECONDS = 2.0
 _LOG_CHECK_SECONDS = 20.0
 

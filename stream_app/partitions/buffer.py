@@ -11,7 +11,8 @@ from typing import Self
 
 from stream_app.core.bounds import ONE_DAY
 from stream_app.core.control import ANYONE, ControlRules
-from stream_app.core.decode import LogRecord, MicroBatch, decode
+from stream_app.core.decode import MicroBatch, decode
+from stream_app.core.log_record import LogRecord
 from stream_app.partition_status import Clock
 from stream_app.partitions.worker_context import WorkerContext
 from stream_app.stages import Stage

@@ -16,7 +16,7 @@ import structlog
 
 from data.kafka.log import UnreachableError
 from stream_app.core.apply import apply_batch
-from stream_app.core.decode import LogRecord
+from stream_app.core.log_record import LogRecord
 from stream_app.partition_life import Event, Life, State, Transition
 from stream_app.partitions.buffer import RecordBuffer
 from stream_app.partitions.log_check import LogCheck

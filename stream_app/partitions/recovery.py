@@ -19,6 +19,7 @@ from stream_app.storage.failures import FailureStore
 
 log = structlog.get_logger(__name__)
 
+# A second more than a connection to Postgres may take; the next attempt must not wait any longer for a note.
 _SAVE_FAILURE_SECONDS = 6.0
 # Far more failures than finding one record in the largest batch takes.
 _MOST_HURRIED = 50

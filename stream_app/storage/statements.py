@@ -4,6 +4,7 @@ Text columns are joined with the unit separator, which no id may contain. Money 
 missing moment as infinity (see :mod:`stream_app.storage.arrays`).
 """
 
+from data.postgres.model_registry import CHAMPION
 from models.rhythm.carried import METADATA_KEY
 
 SEPARATOR = "\x1f"
@@ -32,7 +33,7 @@ WHERE datname = current_database() AND usename = current_user
 # For the current transaction: Postgres refuses the claim of a worker that is too old for the tables or for the log.
 ANNOUNCE = "SELECT set_config('segue.schema_version', %(schema_version)s, true)"
 
-_CHAMPION = "(SELECT version FROM model_aliases WHERE alias = 'champion')"
+_CHAMPION = f"(SELECT version FROM model_aliases WHERE alias = '{CHAMPION}')"
 
 # A partition that has begun without a model gets its first one from the log, as its customers have a place in it.
 CLAIM = f"""

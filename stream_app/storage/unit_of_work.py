@@ -8,7 +8,8 @@ Its steps have the same numbers in docs/mechanisms/progress.md:
 4. Decide the segments (``stream_app.core.transition``).
 5. Number the changes (``stream_app.core.change_rows``, ``stream_app.core.risk_rows``).
 6. Write ledger, profiles, risk states, changes, dead letters and an activated model (:meth:`PartitionStore.save`).
-7. Advance the progress row by compare-and-set on log id, epoch and next offset.
+7. Advance the progress row by compare-and-set on log id, epoch, next offset, and the positions of the last change and
+   of the last risk change.
 8. Commit.
 9. Pass the changes to the relay and the dead letters to their publisher (``stream_app.partitions.units_of_work``).
 
@@ -185,12 +186,12 @@ class PartitionStore(Outbox, FailureStore):
         risk_changes: Sequence[RiskRow] = (),
         risk_published_position: int | None = None,
     ) -> PartitionProgress:
-        """Steps 6 to 8: write an applied batch and its changes, and advance the partition; all of it or nothing.
+        """Steps 6 to 8 (ticks, step 7): write an applied batch and its changes and advance the partition, or nothing.
 
         Raises
         ------
         FencedError
-            If another worker has claimed the partition, or the stored next offset is not the expected one.
+            If another worker has claimed the partition, or a stored offset or position is not the expected one.
         """
         forgotten = self.forgotten_customers
         forgets = batch.erased is not None and batch.erased not in forgotten

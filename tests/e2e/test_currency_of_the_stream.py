@@ -12,7 +12,7 @@ from tests.support.retail import small
 SHOP = """Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country
 1,A,Thing,1,2010-01-01 10:00,5.00,12345,France
 """
-REFUSED = "the stream's amounts are in GBP, not in EUR: set SEGUE_CURRENCY to GBP"
+REFUSED = "the stream's amounts are in GBP, not in EUR: set the currency to GBP"
 
 
 def test_a_worker_an_api_and_a_replay_with_another_currency_are_refused(tmp_path: Path, model: SegmentModel) -> None:

@@ -296,6 +296,7 @@ def test_a_masked_user_who_can_see_ids_is_refused(window: BrowserContext, shop: 
         log_in(seen.page, "ali")
         expect(seen.page.get_by_role("heading", name="The settings are not valid")).to_be_visible()
         expect(seen.page.get_by_text("can read customers' ids")).to_be_visible()
+        expect(seen.page.get_by_text("Correct SEGUE_MASKED_DATABASE_URL")).to_be_visible()
         assert "shopper-" not in seen.everything()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data.datasets.mapping import from_toml
+from data.datasets.mapping_toml import from_toml
 from runtime.settings import Settings, variables
 from sim.mutation.catalogue import MUTATIONS
 from tests.support.commands import parse

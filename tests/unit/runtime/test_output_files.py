@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.errors import Hint
 from runtime.output_files import OutputError, check_output, replacing, write_text
 
 
@@ -19,7 +20,7 @@ from runtime.output_files import OutputError, check_output, replacing, write_tex
         ("none/report.html", "none is not a folder: create it first"),
         ("file/report.html", "can't write|is not a folder"),
         ("folder.html", "is a folder: name a file in it"),
-        ("mine.html", "exists: choose another name, or use --force"),
+        ("mine.html", "mine.html exists"),
         (f"{'x' * 300}.html", "too long"),
     ],
 )
@@ -38,8 +39,9 @@ def test_a_new_file_an_old_one_by_force_and_one_of_its_own_kind_are_accepted(tmp
     old.write_text("mine")
     check_output(old, force=True)
     check_output(old, replaceable=lambda path: path.read_text() == "mine")
-    with pytest.raises(OutputError, match="exists and is not a report"):
+    with pytest.raises(OutputError, match="exists and is not a report") as caught:
         check_output(old, replaceable=lambda _: False, kind="a report")
+    assert caught.value.hint is Hint.OVERWRITE
     check_output(Path("/dev/null"))
 
 

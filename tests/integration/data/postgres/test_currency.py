@@ -37,7 +37,7 @@ def test_the_first_worker_decides_and_others_are_refused_with_what_to_set(engine
     _buy(engine)
     currency.keep(engine, "EUR")
     for refused in (currency.keep, currency.check):
-        with pytest.raises(CurrencyError, match=r"amounts are in EUR, not in GBP: set SEGUE_CURRENCY to EUR"):
+        with pytest.raises(CurrencyError, match=r"amounts are in EUR, not in GBP: set the currency to EUR"):
             refused(engine, "GBP")
     assert currency.stored_money(engine, POUNDS.of("JPY")).currency == "EUR"
     assert currency.stored_money(engine, EUROS.of("JPY")) == EUROS
@@ -56,7 +56,7 @@ def test_a_mistake_can_be_corrected_before_the_first_transaction_and_fences_who_
             currency.keep(engine, "EUR")
             with pytest.raises(FencedError):
                 await store.progress(mine)
-            with pytest.raises(CurrencyError, match="set SEGUE_CURRENCY to EUR"):
+            with pytest.raises(CurrencyError, match="set the currency to EUR"):
                 await store.claim("log", "me again", "GBP")
             assert (await store.claim("log", "another", "EUR")).epoch > mine.epoch
         finally:

@@ -14,6 +14,7 @@ from dashboard.shared.connection import masked_engine
 from data.postgres import campaign_outcomes, campaigns, erasures, masked_views, roles
 from data.postgres.masked_views import UnmaskedError
 from data.postgres.tables import metadata
+from runtime.errors import Hint
 
 Session = psycopg.Connection[tuple[object, ...]]
 #: A customer's id is in every place where one may be.
@@ -205,8 +206,9 @@ def test_a_table_is_masked_unmasked_or_out_of_reach() -> None:
 
 
 def _refuses(url: str) -> None:
-    with psycopg.connect(url) as connection, pytest.raises(UnmaskedError, match="SEGUE_MASKED_DATABASE_URL"):
+    with psycopg.connect(url) as connection, pytest.raises(UnmaskedError, match="member of segue_masked") as caught:
         masked_views.begin_session(connection)
+    assert caught.value.hint is Hint.SET_THE_MASKED_URL
 
 
 def _comparable(row: tuple[object, ...]) -> tuple[object, ...]:

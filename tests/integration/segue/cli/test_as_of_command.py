@@ -27,7 +27,9 @@ from data.postgres.past_states import past_states
 from data.postgres.pruning import Retention, prune
 from data.postgres.stream_state import read_stream_state
 from models.segment_model import SegmentModel
+from runtime.errors import SegueError
 from segue.cli.app import app
+from segue.cli.errors import one_line
 from tests.support import shop_files
 from tests.support.forgetting import forget_somebody
 from tests.support.in_memory_worker import Message
@@ -59,7 +61,8 @@ def show(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def said(result: Result) -> str:
     """The error that the command line prints as one line, and everything else that it printed."""
     assert result.exit_code == 1, result.output
-    return f"{result.output} {result.exception}"
+    error = result.exception
+    return f"{result.output} {one_line(error) if isinstance(error, SegueError) else error}"
 
 
 @contextmanager

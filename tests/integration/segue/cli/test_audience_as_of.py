@@ -150,7 +150,7 @@ def test_moves_that_were_pruned_are_refused_and_the_list_counts_the_others(segue
     recent = f"{NOW - timedelta(days=30):%Y-%m-%d}"
     done = segue("count", "Fallen", "--as-of", recent)
     assert done.returncode == 1
-    assert "this audience asks for earlier ones: older changes were deleted by `segue prune`" in done.stderr
+    assert "this audience asks for earlier ones: older changes were deleted; `segue prune`" in done.stderr
     listed = segue("list", "--as-of", recent, "--json")
     numbers = {each["name"]: each["customers"] for each in answered(listed)}
     assert numbers["Fallen"] is None

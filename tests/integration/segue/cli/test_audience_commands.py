@@ -124,7 +124,7 @@ def test_a_file_that_is_refused_leaves_the_old_export_as_it_was(saved: Run) -> N
     done = saved("export", "VIPs", "out.csv", "--join", "crm.csv", "--force")
     assert (done.returncode, Path("out.csv").read_text()) == (1, "old")
     assert "a spreadsheet has shortened" in done.stderr
-    assert saved("export", "VIPs", "out.csv").stderr == "error: out.csv exists: choose another name, or use --force\n"
+    assert saved("export", "VIPs", "out.csv").stderr == "error: out.csv exists; choose another name, or use --force\n"
 
 
 def test_a_deleted_audience_is_gone(saved: Run, postgres: Engine) -> None:

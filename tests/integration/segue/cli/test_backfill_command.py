@@ -26,7 +26,9 @@ from data.postgres.pruning import Retention, prune
 from data.postgres.whole_histories import history_parts
 from models.segment_model import build
 from models.units import to_money_units
+from runtime.errors import SegueError
 from segue.cli.app import app
+from segue.cli.errors import one_line
 from services.backfill.files import COLUMNS
 from services.backfill.run import backfill
 from tests.support.builders import random_model
@@ -60,7 +62,8 @@ def found(result: Result) -> Any:
 
 def refused(result: Result) -> str:
     assert result.exit_code == 1, result.output
-    return f"{result.output} {result.exception}"
+    error = result.exception
+    return f"{result.output} {one_line(error) if isinstance(error, SegueError) else error}"
 
 
 def applied(postgres: Engine, *sent: Message, now: datetime = NOW) -> Lived:

@@ -67,7 +67,7 @@ def test_a_forgotten_customer_is_not_known(migrated_url: str) -> None:
     assert answer(migrated_url, lambda reader: reader.customer("d")) is not None
 
 
-@pytest.mark.parametrize(("stored", "expected"), [(None, None), ("GBP", None), ("EUR", "SEGUE_CURRENCY to EUR")])
+@pytest.mark.parametrize(("stored", "expected"), [(None, None), ("GBP", None), ("EUR", "set the currency to EUR")])
 def test_amounts_are_accepted_only_in_the_currency_of_the_stream(
     postgres: Engine, migrated_url: str, stored: str | None, expected: str | None
 ) -> None:

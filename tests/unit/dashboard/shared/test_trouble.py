@@ -6,7 +6,9 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
 from dashboard.shared import trouble
+from data.postgres.masked_views import UnmaskedError
 from models.segment_model import ModelError
+from runtime.errors import Hint
 
 URL = make_url("postgresql://segue:hush@db.example:6543/shop")
 
@@ -49,3 +51,9 @@ def test_a_socket_folder_is_an_address_too() -> None:
 def test_one_silent_partition_is_not_an_empty_stream() -> None:
     assert trouble.no_event_time(2, 2) == trouble.NOTHING_STREAMED
     assert "1 of 2 partitions without a tick yet" in trouble.no_event_time(1, 2).reason
+
+
+def test_a_masked_user_who_can_read_ids_leads_to_the_variable_that_names_the_user() -> None:
+    found = trouble.bad_settings(UnmaskedError("the user can read ids", Hint.SET_THE_MASKED_URL))
+    assert found.reason == "the user can read ids."
+    assert found.next_step == "Correct SEGUE_MASKED_DATABASE_URL and start the dashboard again."

@@ -1,6 +1,8 @@
 """The contract matches the code, and v1 only grows."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,6 +19,7 @@ from tests.support.in_memory_worker import Record
 
 #: AsyncAPI 3.0 builds on Draft 07; most tools read the latest draft.
 DRAFTS = (Draft7Validator, Draft202012Validator)
+SECURITY = Path(__file__).parents[4] / "docs" / "security.md"
 STALE = "is out of date: run `python -m data.contract.asyncapi`, and see that v1 has only grown"
 
 # v1 as it was published. Add new fields; never remove or rename a field or change its type.
@@ -297,6 +300,21 @@ def test_every_topic_is_in_the_document_with_its_cleanup_policy() -> None:
     channels = asyncapi.document()["channels"].values()
     kept = {each["address"]: each["bindings"]["kafka"]["topicConfiguration"]["cleanup.policy"] for each in channels}
     assert kept == {name: [config["cleanup.policy"]] for name, config in topics.configuration.items()}
+
+
+def test_every_client_that_may_write_to_a_topic_is_named_as_its_writer() -> None:
+    channels = {each["address"]: each["x-written-by"] for each in asyncapi.document()["channels"].values()}
+    found = set()
+    for clients, resource, operations in re.findall(
+        r"^\| (.+?) \| (.+?) \| (.+?) \|$", SECURITY.read_text(), re.MULTILINE
+    ):
+        for topic in set(re.findall(r"`([^`]+)`", resource)) & channels.keys() if "Write" in operations else ():
+            # A condition follows some clients, such as "worker, if a model has a rhythm model".
+            for client in re.split(r", (?:if|once) .*| with .*|, ", clients.replace("`", "")):
+                if client:
+                    assert client in channels[topic], f"{topic} is written by {client}, too"
+                    found.add(topic)
+    assert found == channels.keys()
 
 
 def test_every_reference_has_a_target_and_every_schema_is_valid() -> None:

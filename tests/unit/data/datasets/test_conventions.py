@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from data.datasets.cells import DataError
 from data.datasets.conventions import AmbiguousError, Conventions, find_out
 from data.datasets.mapping import Mapping as FileMapping
-from data.datasets.mapping import with_settings
+from data.datasets.mapping_toml import with_settings
 from models.units import from_micros
+from runtime.errors import Hint
 
 COLUMNS = "transaction customer time price quantity currency"
 PLAIN = {"transaction": ["1"], "customer": ["a"], "time": ["2010-12-01 08:26"], "price": ["2.50"], "quantity": ["1"]}
@@ -167,8 +168,9 @@ def test_what_is_not_found_out_stays_as_the_mapping_says() -> None:
 
 def test_two_currencies_are_an_error_unless_one_is_chosen() -> None:
     for cells in ({"price": ["£1", "2 €"]}, {"currency": ["EUR", "GBP"]}, {"price": ["£1"], "currency": ["EUR"]}):
-        with pytest.raises(DataError, match=r"amounts are in two currencies, .*--set money.currency=... and leave"):
+        with pytest.raises(DataError, match=r"amounts are in two currencies, .*--set money.currency=...$") as caught:
             understood(cells)
+        assert caught.value.hint is Hint.SKIP_OTHER_CURRENCIES
     found = understood({"currency": ["EUR", "GBP"]}, "money.currency=EUR")
     with pytest.raises(ValueError, match=r"^'GBP' is not the currency EUR$"):
         found.parsers["currency"]("GBP")

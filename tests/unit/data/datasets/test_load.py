@@ -8,6 +8,7 @@ import pytest
 from data.datasets.cells import AmbiguousError, DataError
 from data.datasets.load import load
 from data.datasets.reading import Reading
+from runtime.errors import Hint
 from tests.support.shop_files import HEADER, ORDERS, Sold, line, sold, sold_in, write
 
 SHOPIFY = (
@@ -208,9 +209,9 @@ class TestBadRows:
         with pytest.raises(DataError) as error:
             load(write(tmp_path, *self.ROWS))
         assert str(error.value) == (
-            f"shop.csv: line 3, column Quantity: 'many' is not a number in: {self.ROWS[1]}, and 1 more; correct the "
-            "file, or set such lines aside with --on-error skip --rejects FILE"
+            f"shop.csv: line 3, column Quantity: 'many' is not a number in: {self.ROWS[1]}, and 1 more"
         )
+        assert error.value.hint is Hint.SET_LINES_ASIDE
 
     def test_with_skip_their_invoices_are_set_aside_with_reasons_and_counted(self, tmp_path: Path) -> None:
         rejects = tmp_path / "rejects.csv"

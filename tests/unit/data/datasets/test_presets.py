@@ -3,7 +3,8 @@
 import pytest
 
 from data.datasets.cells import AmbiguousError, DataError
-from data.datasets.mapping import Columns, Mapping, from_toml
+from data.datasets.mapping import Columns, Mapping
+from data.datasets.mapping_toml import from_toml
 from data.datasets.presets import NAMES, complete, preset, recognise, recognised
 from data.datasets.reading import Reading
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from data.datasets.mapping import from_toml, with_settings
+from data.datasets.mapping_toml import from_toml, with_settings
 from services.ingest.checking import MappingError, Sample, check
 from services.ingest.mapped_records import RecordReader
 from tests.support.kafka_envelopes import MAPPING, debezium, plain

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from data.contract.wire import Line, Transaction
 from data.datasets.load import load
-from data.datasets.mapping import Mapping, from_toml, with_settings
+from data.datasets.mapping import Mapping
+from data.datasets.mapping_toml import from_toml, with_settings
 from data.datasets.reading import Reading
 from services.ingest.mapped_records import RecordReader
 from services.ingest.outcomes import Accepted, Outcome, Passed, Rejected

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.contract.wire import Transaction
-from data.datasets.mapping import from_toml, with_settings
+from data.datasets.mapping_toml import from_toml, with_settings
 from services.ingest.json_values import Number
 from services.ingest.mapped_records import RecordReader
 from services.ingest.outcomes import Accepted, Outcome, Passed, Rejected

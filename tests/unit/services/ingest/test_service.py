@@ -6,7 +6,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from data.datasets.mapping import from_toml
+from data.datasets.mapping_toml import from_toml
 from data.kafka.log import LogError
 from data.kafka.record_writer import Headers, WriteError
 from services.ingest.health import IngestHealth

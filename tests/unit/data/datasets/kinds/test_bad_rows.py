@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from data.datasets.cells import DataError
+from runtime.errors import Hint
 from tests.support.shop_files import HEADER
 from tests.support.shop_readings import read, rows
 
@@ -32,7 +33,7 @@ def test_a_bad_row_is_named_with_file_line_and_text(tmp_path: Path, bad: str) ->
     assert "shop.csv" in message
     assert "line 4" in message
     assert "\n" not in message
-    assert "--on-error skip" in message
+    assert caught.value.hint is Hint.SET_LINES_ASIDE
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)

@@ -7,20 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.datasets.cells import DataError
-from data.datasets.mapping import (
-    Columns,
-    Customers,
-    Mapping,
-    Money,
-    NotSales,
-    Returns,
-    Rows,
-    Time,
-    from_toml,
-    to_toml,
-    with_settings,
-)
+from data.datasets.mapping import Columns, Customers, Mapping, Money, NotSales, Returns, Rows, Time
 from data.datasets.mapping_checks import FORMATS
+from data.datasets.mapping_toml import from_toml, to_toml, with_settings
 from data.datasets.presets import NAMES, preset
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
