@@ -14,7 +14,7 @@ from models.rhythm.next_order import expected_orders, p_order_within
 from models.rhythm.rhythm_model import FITTED_AT, HORIZONS, Calibrations, RhythmModel, build_rhythm
 from models.units import MICROS_PER_DAY, Floats
 
-#: Recent windows of calibration end so many days before the moment of the fit.
+#: Recent windows of calibration end this many days before the moment of the fit.
 RECENT_ENDS = (0, 30, 60)
 #: The window of the same season begins a year, in whole weeks, before the moment of the fit.
 YEAR_BEFORE = 364

@@ -1,4 +1,4 @@
-"""Segue with many customers: the cost of a transaction and of a tick that moves nobody, and the start of a worker."""
+"""Segue with many customers: the cost of a transaction and of a tick that moves none, and the start of a worker."""
 
 import time
 from collections.abc import Iterator

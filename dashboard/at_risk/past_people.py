@@ -139,7 +139,7 @@ def _outlook(
 def _model(past: Past, states: pd.DataFrame) -> SegmentModel:
     versions = states["model_version"].drop_duplicates().tolist()
     if not versions or versions == [None]:
-        raise PastError("there was no model yet, or nobody had ordered")
+        raise PastError("there was no model yet, or no customer had ordered")
     if len(versions) > 1:
         raise PastError(SOME_PARTITIONS_ONLY)
     return past.models[versions[0]]

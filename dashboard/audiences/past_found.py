@@ -99,7 +99,7 @@ def everybody(connection: Connection, found: Past) -> PastEverybody:
         now = audience_members.moment(connection, found.at)
     model = None if now.past is None else now.past.model
     if model is None:
-        raise PastError("there was no model yet, or nobody had ordered")
+        raise PastError("there was no model yet, or no customer had ordered")
     states = found.states[found.states["segment"].notna()].reset_index(drop=True)
     return PastEverybody(found, now, model, states)
 

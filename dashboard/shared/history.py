@@ -135,5 +135,5 @@ def _whole(connection: Connection, days: pd.DataFrame) -> pd.DataFrame:
 
 
 def _entered(sizes: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
-    """Rows that let so many customers enter each segment on a day."""
+    """Rows that let this many customers enter each segment on a day."""
     return sizes.assign(day=day, from_segment="", cause=flows.KEPT, money=0.0)

@@ -7,7 +7,7 @@ from dashboard.shared.rhythm import OwnRhythm
 from models.rhythm.risk import RiskState
 from runtime.counts import many
 
-#: A day that is further ahead says nothing that anybody could act on.
+#: A day that is further ahead is no reason to act.
 FORESEEABLE = timedelta(days=730)
 BEYOND = "beyond two years"
 STATES: dict[RiskState, str] = {

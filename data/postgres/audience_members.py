@@ -207,7 +207,7 @@ def parts(
     after
         Only members whose ids are above this one.
     size
-        How many customers to read at once; as of a past moment, how many to read at first, whoever they are.
+        How many customers to read at once; as of a past moment, how many to read at first, before any filter.
 
     Raises
     ------
@@ -295,7 +295,7 @@ def _rhythms(found: People, rhythm: RhythmModel, event_time: datetime) -> Rhythm
     orders = found.histories.orders
     known = found.histories._replace(orders=np.maximum(orders, 1))
     own = rhythms(rhythm, known, found.spent, to_micros(event_time))
-    # Whoever has no order left has no rhythm.
+    # A customer without an order has no rhythm.
     none = orders < 1
     stake = own.stake._replace(money=np.where(none, 0.0, own.stake.money))
     return own._replace(state=np.where(none, NO_STATE, own.state), stake=stake)

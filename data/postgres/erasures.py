@@ -1,7 +1,7 @@
 """Forgotten customers: a keyed hash of each id remains, so that their records do not bring them back.
 
-The key is in the database, beside the hashes. A hash does not show an id, but whoever can read both can test whether a
-given id was forgotten.
+The key is in the database, beside the hashes. A hash does not show an id, but a user who can read both can test
+whether a given id was forgotten.
 """
 
 import hmac

@@ -126,7 +126,7 @@ def _customers(at: datetime, ids: IdRange) -> Subquery:
 
 
 def _ranges(connection: Connection, after: str | None, size: int) -> Iterator[IdRange]:
-    """The ids of all customers, so many at once: an index finds the orders and changes of a range."""
+    """The ids of all customers, this many at once: an index finds the orders and changes of a range."""
     column = customers.c.customer_id
     while True:
         ids = select(column).order_by(column).limit(size)

@@ -85,8 +85,8 @@ class Window(Struct, frozen=True):
     returns, newcomers
         Number of returns, and of customers with their first purchase.
     past
-        By days: the customers who had ordered so long before the end, and whether each has ordered since. Empty if the
-        model carries no rhythm model.
+        By days: the customers who had ordered this long before the end, and whether each has ordered since. Empty if
+        the model carries no rhythm model.
     """
 
     end: int

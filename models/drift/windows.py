@@ -139,7 +139,7 @@ class _Predictable:
 
 
 class _Trailing:
-    """What a trailing window of so many microseconds has: its transactions in order of time."""
+    """What a trailing window of this many microseconds has: its transactions in order of time."""
 
     def __init__(self, width: int) -> None:
         self._width = width

@@ -13,7 +13,7 @@ from models.units import Floats
 
 #: A root is found when a step moves it by less than this share of itself: rounding moves it by as much.
 _CLOSE = 1e-15
-#: Newton needs fewer than ten steps and bisection 60; so many are never needed.
+#: Newton needs fewer than ten steps and bisection 60; this many are never needed.
 _MOST_STEPS = 200
 
 

@@ -38,7 +38,7 @@ from segue.cli.reading_options import mention
 from segue.cli.windows import mention_if_everything_counts
 
 DAY = timedelta(days=1)
-#: A first model of a stream needs so many customers for each segment: fewer are chance.
+#: A first model of a stream needs this many customers for each segment: fewer are chance.
 CUSTOMERS_PER_SEGMENT = 10
 #: A larger share of moves in the wrong direction is worth a warning.
 WRONG_SHARE = 0.01

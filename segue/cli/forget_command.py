@@ -22,7 +22,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait for the worker.")] = False,
 ) -> None:
-    """Forget a customer for good: delete what is stored, and drop every later record of theirs.
+    """Forget a customer permanently: delete what is stored, and drop every later record of theirs.
 
     An erasure is written into the log. The worker deletes the customer's transactions, profile, changes, risk changes
     and dead letters, and publishes a tombstone to the segments topic. A keyed hash of the id remains, so that reading
@@ -34,7 +34,7 @@ def forget(
     from producers.log_session import session
 
     if not yes and not sys.stdin.isatty():
-        fail("there is no terminal to ask on whether the customer is to be forgotten for good: add --yes")
+        fail("there is no terminal to ask on whether the customer is to be forgotten permanently: add --yes")
     if not yes:
         typer.confirm(f"Forget customer {visible(customer)}? This can't be undone.", abort=True, err=True)
     settings = Settings()

@@ -40,7 +40,7 @@ def sim(
             min=0,
             max=options.A_WEEK_IN_MINUTES,
             callback=options.number,
-            help="End after so many minutes; 0 means never.",
+            help="End after this many minutes; 0 means never.",
         ),
     ] = 0,
     stop_at_first: Annotated[bool, typer.Option(help="End at the first history that fails.")] = False,

@@ -25,7 +25,7 @@ def skip(
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; stored with the record.")],
     force: Annotated[bool, typer.Option("--force", help="Also if the partition is neither failing nor stuck.")] = False,
 ) -> None:
-    """Have one record skipped, as the last resort for a partition that does not continue by itself.
+    """Skip one record, as the last resort for a partition that does not continue by itself.
 
     The record becomes a dead letter with your reason: `segue dlq show` shows it, and `segue dlq retry` writes it to the
     log again. Segue finds most such records itself; see docs/operations.md first.

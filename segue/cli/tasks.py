@@ -112,7 +112,7 @@ TASKS = (
     ),
     Task("run one more worker, or only a dashboard", ("segue worker", "segue dashboard")),
     Task("create or upgrade the database schema and its roles", ("segue migrate",)),
-    Task("create the topics as somebody who may", ("segue topics",)),
+    Task("create the topics as a user who may", ("segue topics",)),
     Task("delete old changes, dead letters and rows of the audit from Postgres", ("segue prune",)),
     Task("see who did what, and who downloaded what", ("segue audit",)),
     Task(

@@ -199,7 +199,7 @@ def _counting(connection: Connection, model: SegmentModel, start: int) -> pd.Dat
 def _unlock(connection: Connection) -> None:
     """Release the lock. An error here would hide the original one, so it is not raised.
 
-    A connection that can't release the lock is closed, which does: back in the pool it would hold the lock for ever.
+    A connection that can't release the lock is closed, which does: back in the pool it would hold the lock forever.
     """
     try:
         connection.execute(_UNLOCK)

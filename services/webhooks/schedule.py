@@ -49,7 +49,7 @@ class Policy:
     waits_out_outages: bool = True
 
     def wait(self, failures: int, jitter: float) -> float:
-        """Return the seconds to wait after so many failures: doubled each time, half of it random.
+        """Return the seconds to wait after this many failures: doubled each time, half of it random.
 
         Parameters
         ----------

@@ -44,7 +44,7 @@ def segments_at(*centroids: tuple[float, float, float]) -> tuple[Segment, ...]:
 
 
 def random_model(transform: Transform, k: int, seed: int, unit: float = 1.0) -> SegmentModel:
-    """A model of ``k`` segments with random centroids, whose recency counts in units of so many days."""
+    """A model of ``k`` segments with random centroids, whose recency counts in units of this many days."""
     means, scales = MEANS[transform], SCALES[transform]
     if unit != 1:
         # So that the segments lie among customers, as without a unit.

@@ -19,7 +19,7 @@ Dies = Literal["before a commit", "after a commit"]
 
 
 def batching_task(database: str, topic: ChangeTopic, batch_size: int) -> PartitionTask:
-    """A task whose batches and slices have at most so many records or customers."""
+    """A task whose batches and slices have at most this many records or customers."""
     worker = worker_context(database, topic)
     return PartitionTask(replace(worker, config=replace(worker.config, batch_size=batch_size)), 0, anywhere)
 
@@ -45,7 +45,7 @@ async def apply_until(
 async def die_between_slices(
     task: PartitionTask, records: Callable[[], Sequence[Record]], patch: pytest.MonkeyPatch, slices: int, dies: Dies
 ) -> None:
-    """Offer records once the partition is claimed, and die after so many slices, without a single batch of records."""
+    """Offer records once the partition is claimed, and die after this many slices, without a batch of records."""
     save: Callable[..., Any] = PartitionStore.save
     hanging, saved = asyncio.Event(), 0
 

@@ -56,7 +56,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 
 def a_shop(file: Path, customers: int) -> Shop:
-    """A shop with so many customers, and its dataset in a file."""
+    """A shop with this many customers, and its dataset in a file."""
     synthetic.write(synthetic.generate(customers=customers, days=420, seed=4), file)
     dataset = load(file)
     profiles = profiles_as_of(dataset.transactions, dataset.report.last)

@@ -57,7 +57,7 @@ def service(postgres: Engine) -> DriftService:
 
 
 def run(service: DriftService, runs: int, between: Callable[[int], None]) -> None:
-    """Run the service for so many observations; ``between`` is called after each."""
+    """Run the service for this many observations; ``between`` is called after each."""
     number = 0
 
     def sleep(seconds: float) -> None:
