@@ -1,4 +1,4 @@
-"""Deleting what nobody needs any more: old published changes, old settled dead letters, and old recorded acts.
+"""Deleting what is no longer needed: old published changes, old finished dead letters, and old recorded acts.
 
 Never deleted are the ledger, which makes repeated records harmless; profiles; changes that are not published yet; dead
 letters that wait for a decision; campaigns with their customers; and of each customer, the last change before the time

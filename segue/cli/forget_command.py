@@ -52,9 +52,9 @@ def forget(
             erasure.wait(open_session, customer, partition, end)
             # Now Postgres has no membership left that somebody could still write to the topic.
             campaigns.forget(settings, open_session.postgres, customer)
-        undelivered = erasures.forget_undelivered(open_session.postgres, customer)
+        abandoned = erasures.forget_abandoned(open_session.postgres, customer)
         totals = erasures.totals(open_session.postgres)
-    changes = many(undelivered, "undelivered change of webhooks is", "undelivered changes of webhooks are")
-    kept = f" {changes} deleted, too." if undelivered else ""
+    changes = many(abandoned, "abandoned change of webhooks is", "abandoned changes of webhooks are")
+    kept = f" {changes} deleted, too." if abandoned else ""
     text = f"Customer {visible(customer)} is forgotten.{kept} Forgotten in all: {totals.customers:,}."
     messages.print(text, markup=False, soft_wrap=True)

@@ -65,7 +65,7 @@ class WebhookState:
     """The status of a webhook, for its health pages and its metrics."""
 
     delivered: int = 0
-    given_up: int = 0
+    abandoned: int = 0
     waiting: int = 0
     receiver_is_down: bool = False
     in_trouble: bool = False
