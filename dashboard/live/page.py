@@ -44,7 +44,7 @@ CAUSE, SEGMENT, FOLLOW = "live_causes", "live_segments", "live_follow"
 
 
 class Choice(NamedTuple):
-    """What the reader has chosen: the time window, and which changes to list."""
+    """What the reader has chosen: the period, and which changes to list."""
 
     window: Window
     causes: tuple[str, ...] = ()

@@ -91,7 +91,7 @@ def standardised(model: SegmentModel, population: Population) -> Floats:
 def squared_distances(model: SegmentModel, population: Population) -> Floats:
     """Squared distance of each customer to the nearest centroid, shape (n,), in squared standard deviations.
 
-    Under a model with a window, this says nothing of customers without a purchase in it: leave them out
+    Under a model with a window, this does not hold for customers without a purchase in it: leave them out
     (:func:`clustered`).
     """
     recency = transformed(model, 0, population.recency)[:, None]
