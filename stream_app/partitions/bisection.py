@@ -57,7 +57,7 @@ class Bisection:
 
     @property
     def gave_up(self) -> bool:
-        """Whether so many records in a row could not be applied that the cause must be another one."""
+        """Whether too many records in a row could not be applied for the cause to be the records."""
         return self._rejected_in_a_row >= MOST_IN_A_ROW
 
     def failed(self, first: int, end: int, error: BaseException) -> None:
