@@ -267,7 +267,7 @@ log_faults = Table(
     Column("resolved_at", Moment),
 )
 
-# Records that an operator has had skipped, and why.
+# Records that an operator has skipped, and why.
 skipped_records = Table(
     "skipped_records",
     metadata,

@@ -36,7 +36,7 @@ SpendAtLeast = Annotated[_Text, _some("Net spend of at least this much: all orde
 SpendAtMost = Annotated[_Text, _some("Net spend of at most this much.", "AMOUNT")]
 StakeAtLeast = Annotated[_Text, _some("At least this much money at stake.", "AMOUNT")]
 MovedFrom = Annotated[
-    _Texts, _some("Has moved out of this segment, by a change that --moved-to and --since fit.", "SEGMENT")
+    _Texts, _some("Has moved out of this segment, by a change that fits --moved-to and --since, too.", "SEGMENT")
 ]
 MovedTo = Annotated[_Texts, _some("Has moved into this segment.", "SEGMENT")]
 Since = Annotated[_Text, _some("Moved on this day (UTC) or later, or in the last days: 2011-06-01 or 30d.", "DAY")]

@@ -143,7 +143,7 @@ def _listed(source: Path) -> Sequence[str]:
 
 @app.command()
 def publish(name: Name) -> None:
-    """Write a campaign to its topic whose start was interrupted. What the topic has already is not written again."""
+    """Write a campaign whose start was interrupted to its topic. What the topic has already is not written again."""
     from producers.campaigns import publish as write
 
     settings = Settings()

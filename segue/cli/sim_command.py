@@ -45,7 +45,7 @@ def sim(
     ] = 0,
     stop_at_first: Annotated[bool, typer.Option(help="End at the first history that fails.")] = False,
     shrink: Annotated[bool, typer.Option(help="Look for the smallest history that fails like the first one.")] = True,
-    story: Annotated[bool, typer.Option(help="Tell the first history, whether it fails or not.")] = False,
+    story: Annotated[bool, typer.Option(help="Print the first history as a story, whether it fails or not.")] = False,
     database: Annotated[
         str | None,
         typer.Option(metavar="URL", help="A migrated, empty database to use; by default one of its own."),

@@ -1,4 +1,4 @@
-"""``segue skip``: have a record skipped that keeps a partition from continuing."""
+"""``segue skip``: skip a record that keeps a partition from continuing."""
 
 from typing import Annotated
 
@@ -23,7 +23,9 @@ def skip(
     partition: Annotated[int, typer.Argument(min=0, metavar="PARTITION", help="The number of the partition.")],
     offset: Annotated[int, typer.Argument(min=0, metavar="OFFSET", help="The offset of the record.")],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; stored with the record.")],
-    force: Annotated[bool, typer.Option("--force", help="Also if the partition is neither failing nor stuck.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Skip even if the partition is neither failing nor stuck.")
+    ] = False,
 ) -> None:
     """Skip one record, as the last resort for a partition that does not continue by itself.
 
