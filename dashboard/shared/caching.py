@@ -169,7 +169,7 @@ class Answer(NamedTuple, Generic[T]):
         return self.is_current(now) or (self.is_of_same_stream(now) and self._age(now) < MAX_AGE)
 
     def is_of_same_stream(self, now: StreamProgress) -> bool:
-        """Whether the stream has only gone on since: it has not begun again, and nobody was forgotten."""
+        """Whether the stream has only gone on since: it has not begun again, and no customer was forgotten."""
         before = self.progress
         if before.event_time is None or now.event_time is None or before.forgotten != now.forgotten:
             return False

@@ -44,7 +44,7 @@ def reason(gap_days: float | None, silent_days: float) -> str:
 
 
 def every(days: float) -> str:
-    """How often somebody buys.
+    """How often a customer buys.
 
     >>> every(9.04), every(2.44), every(1.0), every(0.3), every(400.6)
     ('every 9 days', 'every 2.4 days', 'every day', 'several times a day', 'every 401 days')

@@ -54,8 +54,8 @@ class Members:
     rows
         The rows of ``people`` and of the other columns that are members; the others only pass what Postgres decides.
     found
-        Risk states and what is at stake; None without a rhythm model, or if they are not needed. The state of somebody
-        without any order left is :data:`~models.audience.NO_STATE`.
+        Risk states and what is at stake; None without a rhythm model, or if they are not needed. The state of a
+        customer without any order left is :data:`~models.audience.NO_STATE`.
     stays
         None if nobody has asked for it.
     """
@@ -89,7 +89,7 @@ class AudienceIds:
 
 
 def ids_of(postgres: Engine, name: str) -> AudienceIds:
-    """Everybody who is in a saved audience now, all read at one moment.
+    """All customers who are in a saved audience now, all read at one moment.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def count(connection: Connection, definition: AudienceDefinition, now: AudienceM
 def counts(connection: Connection, definitions: Sequence[AudienceDefinition], now: AudienceMoment) -> list[int]:
     """How many customers are in each of some audiences; raises what :func:`require` raises.
 
-    As of a past moment, everybody is read once for all definitions that need no predictions.
+    As of a past moment, all customers are read once for all definitions that need no predictions.
     """
     if now.past is None:
         return [count(connection, definition, now) for definition in definitions]

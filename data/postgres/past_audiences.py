@@ -65,7 +65,7 @@ def require_moves(definition: AudienceDefinition, at: datetime, known: Answerabl
     Raises
     ------
     PastError
-        If some may have been deleted: then nobody knows who was in the audience.
+        If some may have been deleted: then it is unknown who was in the audience.
     """
     if not definition.asks_for_moves or known.since is None:
         return
@@ -78,7 +78,7 @@ def require_moves(definition: AudienceDefinition, at: datetime, known: Answerabl
 
 
 def numbers(connection: Connection, definitions: Sequence[AudienceDefinition], at: datetime) -> list[int]:
-    """How many customers passed what Postgres decides of each definition; everybody is read once for all of them."""
+    """How many customers passed what Postgres decides of each definition; customers are read once for all of them."""
     if not definitions:
         return []
     # With less, Postgres reads both big tables in the order of customers, which takes twice as long.

@@ -23,8 +23,8 @@ from models.campaigns.spending import allowed, boundaries
 from models.units import Bools, Floats, Ints
 
 DRAWS = 3_999
-# Customers who are added to each group, half of them buyers: without them, a group of which nobody or everybody has
-# bought would seem to be free of chance (Agresti and Caffo, The American Statistician 2000).
+# Customers who are added to each group, half of them buyers: without them, a group of which none or all have bought
+# would seem to be free of chance (Agresti and Caffo, The American Statistician 2000).
 _ADDED = 2
 # By how many customers' worth the variance of a group leans on that of all customers.
 _LEAN = 20
@@ -168,7 +168,7 @@ def _interval(value: Floats, differences: Floats, errors: Floats, allowances: In
     """The interval of every day, from the differences of the draws; the first draw is the observed one."""
     statistic = np.divide(np.abs(differences), errors, out=np.zeros_like(errors), where=errors > 0)
     boundary = boundaries(statistic, allowances)
-    # Where nobody has bought yet, there is no error, and nothing can be said.
+    # Where no customer has bought yet, there is no error, and nothing can be said.
     width = np.where(errors[0] > 0, boundary * np.where(errors[0] > 0, errors[0], 1), np.inf)
     low, high = differences[0] - width, differences[0] + width
     # The middle of the interval of shares is drawn to 0 a little; the observed difference is always inside.

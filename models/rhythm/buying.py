@@ -14,7 +14,7 @@ References
 Batislam, E. P., Denizel, M. & Filiztekin, A. (2007). Empirical validation and comparison of models for customer base
 analysis. International Journal of Research in Marketing 24(3), 201-209.
 Fader, P. S., Hardie, B. G. S. & Lee, K. L. (2005). "Counting your customers" the easy way: an alternative to the
-Pareto/NBD model. Marketing Science 24(2), 275-284: the BG/NBD model, in which nobody is gone after the first order.
+Pareto/NBD model. Marketing Science 24(2), 275-284: the BG/NBD model, in which none is gone after the first order.
 """
 
 from typing import NamedTuple

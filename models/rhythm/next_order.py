@@ -1,7 +1,7 @@
 """When customers order next: probabilities, intervals, and the moment at which the probability falls to a border.
 
 Between orders of a customer who is alive, the rate has a Gamma(r+x, alpha+T) distribution. So the wait for the next
-order has a Lomax distribution, P(wait > h) = ((alpha+T) / (alpha+T+h))^(r+x), and nobody is gone before it.
+order has a Lomax distribution, P(wait > h) = ((alpha+T) / (alpha+T+h))^(r+x), and no customer is gone before it.
 """
 
 import numpy as np

@@ -228,7 +228,7 @@ def _measure(number: float) -> str:
 def _summary(result: FitResult, money: Money) -> Table:
     rows = [
         [persona, f"{size:,}", f"{recency:,.1f}", f"{frequency:,.1f}", money.exact(monetary)]
-        # Perhaps nobody is inactive; then there is no mean.
+        # Perhaps no customer is inactive; then there is no mean.
         if size
         else [persona, "0", "—", "—", "—"]
         for persona, size, recency, frequency, monetary in result.summary.itertuples(index=False)

@@ -47,7 +47,7 @@ class Webhook:
     kind
         Which changes it delivers: those of the claim and of the filter.
     held_out
-        What says whose changes are left out, because they are held out of a campaign; None leaves nobody out.
+        What says whose changes are left out, because they are held out of a campaign; None leaves out no change.
     """
 
     def __init__(

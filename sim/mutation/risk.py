@@ -25,7 +25,7 @@ RISK = (
     ),
     Mutation(
         "risk states not remembered between ticks",
-        "A worker that knows when the next decay is due takes that for the next moment at which anybody is due.",
+        "A worker that knows when the next decay is due takes that for the next moment at which any customer is due.",
         _UNIT,
         "                self._next_due.saving(result.risk.rows.next_at)\n",
         "",

@@ -1,4 +1,4 @@
-"""Nobody worth much is missing from the list "At risk"."""
+"""No customer worth much is missing from the list "At risk"."""
 
 from datetime import UTC, datetime
 
