@@ -21,7 +21,7 @@ def assignments(profiles: pd.DataFrame, model: SegmentModel) -> pd.DataFrame:
         One row per customer, in the order of ``profiles``: ``customer``, ``segment`` (its id), ``name`` (of the
         segment), ``recency_days``, ``frequency``, ``monetary`` (as the model defines it), ``gross``, ``returned``,
         ``last_purchase_at`` (ISO 8601). Amounts are text in currency units. Under a model with a window,
-        ``window_days`` follows: frequency and amounts are those of so many days.
+        ``window_days`` follows: frequency and amounts are those of this many days.
     """
     gross, returned = (profiles[name].to_numpy() for name in ("gross_units", "returned_units"))
     recency, frequency = (profiles[name].to_numpy() for name in ("recency_days", "frequency"))

@@ -118,24 +118,24 @@ def _futures(customers: int, without: Future, added: Future, horizon: int) -> Fu
 
 def campaign(found: Futures, horizon: int, share: float, key: bytes) -> CheckedCampaign:
     """Run one campaign: hold customers out, look on every day, and compare with the truth."""
-    control = assign(key, "evidence", map(str, range(found.customers)), share).held_out
-    comparison = compare(observed(found, control, horizon), horizon, int.from_bytes(key[:4], "big"))
+    held_out = assign(key, "evidence", map(str, range(found.customers)), share).held_out
+    comparison = compare(observed(found, held_out, horizon), horizon, int.from_bytes(key[:4], "big"))
     return CheckedCampaign(
         _checked(comparison.share, found.share),
         _checked(comparison.money, found.money),
     )
 
 
-def observed(found: Futures, control: Bools, days: int) -> Outcomes:
+def observed(found: Futures, held_out: Bools, days: int) -> Outcomes:
     """What is seen: the treated customers' future with the campaign, the held-out customers' without it."""
-    reached = ~control[found.added.customer]
+    treated = ~held_out[found.added.customer]
     before, added = found.without, found.added
     return Outcomes(
-        control,
-        np.concatenate([before.customer, added.customer[reached]]),
-        np.concatenate([before.day, added.day[reached]]),
-        np.concatenate([before.orders, added.orders[reached]]),
-        np.concatenate([before.money, added.money[reached]]),
+        held_out,
+        np.concatenate([before.customer, added.customer[treated]]),
+        np.concatenate([before.day, added.day[treated]]),
+        np.concatenate([before.orders, added.orders[treated]]),
+        np.concatenate([before.money, added.money[treated]]),
         days,
     )
 

@@ -148,7 +148,7 @@ def chosen(curve: pd.DataFrame, threshold: float = STABLE) -> KChoice:
         k = _best(curve["silhouette"][stable].fillna(-1.0))
         reason = "the inertia has no knee; this k has the best silhouette of all stable k"
     elif knee in stable:
-        k, reason = knee, "the knee of the inertia: more segments bring customers little closer to their centres"
+        k, reason = knee, "the knee of the inertia: more segments bring customers little closer to their centroids"
     else:
         fewer = stable[stable < knee]
         k = int(fewer.max() if len(fewer) else stable.min())

@@ -40,8 +40,8 @@ def customer_days(book: OrderBook, window_days: int | None = None) -> CustomerDa
     Parameters
     ----------
     window_days
-        Count only the orders and returns of so many days before each row; by default all. A row on which something left
-        the window has the cause ``EXPIRY``.
+        Count only the orders and returns of this many days before each row; by default all. A row on which something
+        left the window has the cause ``EXPIRY``.
     """
     end = int(book.moment.max())
     parts = []

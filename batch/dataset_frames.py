@@ -56,7 +56,7 @@ def first_customers(dataset: Dataset, size: int) -> list[str]:
 
 
 def orders_of(dataset: Dataset, as_of: datetime, most_customers: int) -> pd.DataFrame:
-    """All transactions up to a moment of at most so many customers, those with the lowest hash of their id.
+    """All transactions up to a moment of at most this many customers, those with the lowest hash of their id.
 
     Columns: ``customer_id, occurred_at, kind, amount_units``. The choice does not depend on what customers buy.
     """

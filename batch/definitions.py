@@ -72,7 +72,7 @@ def fit_definition(definition: Definition, days: CustomerDays, until: int, k: in
 
 
 def segment_numbers(definition: Definition, fitted: Fitted, days: CustomerDays) -> Ints:
-    """The segment on every row. Whoever has no order in the window is in a segment of their own, numbered k."""
+    """The segment on every row. Customers without an order in the window are in segment k."""
     points = (_shaped(definition, days) - fitted.means) / fitted.scales * np.array(definition.weights)
     recency, frequency, monetary = np.ascontiguousarray(points.T)
     distances = np.empty((len(recency), len(fitted.centroids)))

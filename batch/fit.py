@@ -91,7 +91,7 @@ def fit(
     Parameters
     ----------
     rank_order
-        Whether recency is put into the order of rank (:mod:`models.rank_order`), so that time alone promotes nobody.
+        Whether recency is put into the order of rank (:mod:`models.rank_order`), so that time alone promotes none.
     recency_unit
         The days that recency is divided by before the transform.
     window_days
@@ -152,7 +152,7 @@ def fit(
         model = with_window(model, window_days)
     # Drift is measured against this reference. It is metadata, so the version stays the same.
     reference = take_reference(model, population(everybody))
-    # The pages say what is typical of a segment. Lists, as they are after a model was stored. Who is inactive has
+    # The pages say what is typical of a segment. Lists, as they are after a model was stored. An inactive customer has
     # neither orders nor money that could be typical.
     typical = json.decode(json.encode(typical_ranges([s.id for s in segments], numbers, population(table))))
     measured = {METADATA_KEY: None if reference is None else to_builtins(reference), TYPICAL_KEY: typical}
@@ -193,7 +193,7 @@ def _in_rank_order(segments: tuple[Segment, ...], standardised: Floats) -> tuple
     if not sizes.all():
         empty = segments[int(sizes.argmin())].name
         raise FitError(
-            f"in rank order nobody is left in {empty}: choose another k, or no rank order", Hint.OMIT_RANK_ORDER
+            f"in rank order {empty} has no customers: choose another k, or no rank order", Hint.OMIT_RANK_ORDER
         )
     return tuple(replace(segment, centroid=_point(point)) for segment, point in zip(segments, ordered, strict=True))
 

@@ -1,4 +1,4 @@
-"""Fit a rhythm model on all orders up to a moment, and calibrate it on windows that ended before that moment."""
+"""Fit a rhythm model on all orders up to a moment, and calibrate it on spans of time that ended before that moment."""
 
 from typing import Any, NamedTuple
 
@@ -14,11 +14,11 @@ from models.rhythm.next_order import expected_orders, p_order_within
 from models.rhythm.rhythm_model import FITTED_AT, HORIZONS, Calibrations, RhythmModel, build_rhythm
 from models.units import MICROS_PER_DAY, Floats
 
-#: Recent windows of calibration end so many days before the moment of the fit.
+#: Recent calibration spans end this many days before the moment of the fit.
 RECENT_ENDS = (0, 30, 60)
-#: The window of the same season begins a year, in whole weeks, before the moment of the fit.
+#: The calibration span of the same season begins a year, in whole weeks, before the moment of the fit.
 YEAR_BEFORE = 364
-#: In its first months a dataset takes old customers for new ones, so windows that begin then would mislead.
+#: In its first months a dataset takes old customers for new ones, so calibration spans that begin then would mislead.
 #: "How the settings were chosen" in docs/predictions.md compares other values of this and of the next one.
 LEAST_DAYS_BEFORE_WINDOW = 270
 #: A customer is presumed lost when the probability to order within 90 days is below this.
@@ -26,7 +26,7 @@ LOST_BELOW = 0.1
 
 
 class Window(NamedTuple):
-    """Predictions at the begin of a past window for its days, and what then happened, each of shape (n,).
+    """Predictions at the begin of a calibration span for its days, and what then happened, each of shape (n,).
 
     Parameters
     ----------
@@ -79,10 +79,10 @@ def fit_rhythm(
 
 
 def past_windows(book: OrderBook, fitted: BuyingFit, now: int, days: int) -> list[Window]:
-    """Predictions for windows that have ended, from histories as they were when each began.
+    """Predictions for calibration spans, which have ended, from histories as they were when each began.
 
-    The parameters are those of now. A window shows how wrong they are about the past, and nothing else can be measured.
-    Recent windows show it for customers as they are now, the window of a year before for the season to come; if there
+    The parameters are those of now. A span shows how wrong they are about the past, and nothing else can be measured.
+    Recent spans show it for customers as they are now, the span of a year before for the season to come; if there
     is one, both kinds have the same weight in all.
     """
     recent = [now - (days + back) * MICROS_PER_DAY for back in RECENT_ENDS]
@@ -94,7 +94,7 @@ def past_windows(book: OrderBook, fitted: BuyingFit, now: int, days: int) -> lis
 
 
 def _began(book: OrderBook, begin: int) -> bool:
-    """Whether a window begins late enough after the first order of all."""
+    """Whether a calibration span begins late enough after the first order of all."""
     return begin >= int(book.moment.min()) + LEAST_DAYS_BEFORE_WINDOW * MICROS_PER_DAY
 
 

@@ -47,7 +47,7 @@ def expected_changes(events: pd.DataFrame, until: pd.Series, scorers: Scorers) -
         What happens to each customer, a customer's events together and in the order of the log: ``customer_id,
         transaction_id`` (None for an activation), ``moment`` (microseconds; of an activation the watermark at which it
         was applied), ``kind`` (``sale``, ``return`` or ``model``), ``amount_units``, and ``model_version``, the model
-        that is active from this event on; None before the first one, when nobody has a segment.
+        that is active from this event on; None before the first one, when no customer has a segment.
     until
         By customer: the watermark up to which time alone changes segments, in microseconds.
     scorers

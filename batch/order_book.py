@@ -1,4 +1,4 @@
-"""All orders of a dataset, so that the histories of its customers can be had as they were at any moment."""
+"""All orders of a dataset, from which the histories of its customers can be computed as of any moment."""
 
 from typing import NamedTuple
 

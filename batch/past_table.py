@@ -24,7 +24,7 @@ def past_table(states: pd.DataFrame, models: Models) -> pd.DataFrame:
     DataFrame
         ``customer, segment, name, previous_segment, previous_name, since, recency_days, frequency, monetary`` (as the
         model of the moment counts it), ``gross, returned, last_purchase_at``. A cell is empty where there is nothing.
-        If a model of the moment has a window, ``window_days`` follows: frequency and amounts are those of so many days.
+        If a model of the moment has a window, ``window_days`` follows: frequency and amounts count only these days.
     """
     names = segment_names(models)
     amounts = {"monetary": monetary_units(states, models)}

@@ -23,7 +23,7 @@ def profiles_as_of(transactions: pd.DataFrame, as_of: datetime, window_days: int
     as_of
         A time with a time zone; later transactions do not count.
     window_days
-        Frequency and money count only what happened less than so many days before ``as_of``; None counts everything.
+        Frequency and money count only what happened less than this many days before ``as_of``; None counts everything.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Whether the list "At risk" misses anybody: good customers who are silent for long, and where they are in it."""
+"""Whether the list "At risk" misses any customer: good ones who are silent for long, and where they are in it."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -54,7 +54,7 @@ class RiskEvidence(NamedTuple):
 def silent_customers(
     dataset: Dataset, fitted: datetime, now: datetime, *, segment: str = "champions", times: float = 4.0
 ) -> RiskEvidence:
-    """The customers of a segment who are silent for more than so many times their usual gap.
+    """The customers of a segment who are silent for more than this many times their usual gap.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from batch.order_book import OrderBook, orders_between
 from models.moves import BACK_WITHIN, Direction, direction, moves, to_and_fro
 from models.units import MICROS_PER_DAY, Ints
 
-#: Only segments that a customer stays in for so many days are worth having been moved to, and count for the delay.
+#: Only segments that a customer stays in for this many days are worth having been moved to, and count for the delay.
 LASTING = 30 * MICROS_PER_DAY
 _NEVER = 10.0**9
 

@@ -7,7 +7,7 @@ plants the effect anew. Effects of 0, 5 and 10 points are planted. The first tab
 second one ``--campaigns`` for each seed, with other holdouts. Without an effect, a day whose interval excludes 0 is a
 false alarm. Covered means that the intervals of all days contain the true difference.
 
-``--simulated 1000`` prints a table of campaigns that are small or have very uneven amounts instead, from so many of
+``--simulated 1000`` prints a table of campaigns that are small or have very uneven amounts instead, from this many of
 each kind.
 """
 
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--campaigns", type=int, default=25, help="campaigns for each seed in the second table")
     parser.add_argument("--customers", type=int, default=2_000, help="of a synthetic shop")
-    parser.add_argument("--simulated", type=int, default=0, help="only small and odd campaigns, so many of each kind")
+    parser.add_argument("--simulated", type=int, default=0, help="only small and odd campaigns, this many of each kind")
     arguments = parser.parse_args()
     if arguments.simulated:
         sys.stdout.write(f"{table(ODD_HEAD, [_odd(each, arguments.simulated) for each in ODD])}\n")

@@ -110,7 +110,7 @@ def main() -> None:
 
 @contextmanager
 def filled(customers: int, changes: int) -> Iterator[str]:
-    """The URL of a database of a local Postgres with so many customers, changes and transactions."""
+    """The URL of a database of a local Postgres with this many customers, changes and transactions."""
     with (
         tempfile.TemporaryDirectory() as folder,
         running_postgres(Path(folder) / "postgres") as server,

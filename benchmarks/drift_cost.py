@@ -57,7 +57,7 @@ class Cost(NamedTuple):
     lag
         Median lag of the worker during the replay, in records.
     windows, all_windows
-        Windows observed at the last commit, and in total.
+        Days observed at the last commit, and in total.
     worker, observer, stack
         CPU seconds of the worker, of the observer and of all processes, each with its Postgres sessions.
     """
@@ -72,7 +72,7 @@ class Cost(NamedTuple):
 
 
 def measure(dataset: Dataset, model: SegmentModel, broker: BrokerKind, speed: Speed, observed: bool) -> Cost:
-    """Replay the dataset until the last commit, then wait until the last window is observed."""
+    """Replay the dataset until the last commit, then wait until the last day is observed."""
     folder = Path(tempfile.mkdtemp(prefix="segue-drift-cost-"))
     try:
         with Stack(folder, broker) as stack:
@@ -190,7 +190,7 @@ def main() -> None:
     costs: dict[bool, list[Cost]] = {False: [], True: []}
     sys.stdout.write(
         f"{os.cpu_count()} cores, speed {arguments.speed}; CPU seconds of each process and of all\n\n"
-        "| round | observer | rate | lag | windows at the last commit | worker | observer | all |\n"
+        "| round | observer | rate | lag | days at the last commit | worker | observer | all |\n"
         "|---|---|---|---|---|---|---|---|\n"
     )
     for number in range(arguments.rounds):

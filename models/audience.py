@@ -46,7 +46,7 @@ ANY = Range()
 
 @dataclass(frozen=True)
 class AudienceDefinition:
-    """Filters that a customer must pass, all of them; an empty one lets everybody through.
+    """Filters that a customer must pass, all of them; an empty one lets every customer through.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ class AudienceDefinition:
     moved_from, moved_to
         Ids of segments that one and the same change has left and entered.
     since
-        Only changes that became true on this day (UTC) or later, or within so many days before the moment at which the
-        audience is asked for. None: ever.
+        Only changes that became true on this day (UTC) or later, or within this many days before the moment at which
+        the audience is asked for. None: ever.
     """
 
     segments: tuple[str, ...] = ()

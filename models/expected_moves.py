@@ -12,7 +12,7 @@ from models.scoring import assign
 from models.segment_model import SegmentModel
 from models.units import Floats, Ints
 
-#: Moves after so many days of silence do not count: hardly any customer is followed for longer.
+#: Moves after this many days of silence do not count: hardly any customer is followed for longer.
 HORIZON_DAYS = 2 * 365
 
 

@@ -17,7 +17,7 @@ from models.scoring import assign, before_floor, net_or_gross, transformed, untr
 from models.segment_model import SegmentModel
 from models.units import MONEY_UNITS, Floats, Ints
 
-#: Amounts of more money units than these (a hundred million of the currency) are no purchase that anybody plans.
+#: Amounts of more money units than these (a hundred million of the currency) are no realistic purchase.
 MOST_UNITS = 10**12
 #: How many steps around a border are asked: the closed form is off by less than one.
 _AROUND = np.arange(-2, 3)

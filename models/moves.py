@@ -8,7 +8,7 @@ from models.units import MICROS_PER_DAY, Bools, Ints
 
 #: What a row of a history is: a whole day of silence, a purchase, a return, or the day on which one left the window.
 TIME, PURCHASE, RETURN, EXPIRY = range(4)
-#: A move back within so many microseconds counts as to-and-fro.
+#: A move back within this many microseconds counts as to-and-fro.
 BACK_WITHIN = 90 * MICROS_PER_DAY
 
 
@@ -88,12 +88,12 @@ def falls(found: Moves) -> Bools:
 
 
 def to_and_fro(found: Moves, within: int) -> int:
-    """How many moves lead back to the segment that the customer had left so many microseconds ago, or less."""
+    """How many moves lead back to the segment that the customer had left this many microseconds ago, or less."""
     return int(lead_back(found, within).sum())
 
 
 def lead_back(found: Moves, within: int) -> Bools:
-    """Which moves lead back to the segment that the customer had left so many microseconds ago, or less."""
+    """Which moves lead back to the segment that the customer had left this many microseconds ago, or less."""
     again = found.customer[1:] == found.customer[:-1]
     back = (found.after[1:] == found.before[:-1]) & (found.at[1:] - found.at[:-1] <= within)
     return np.append(np.zeros(min(len(found.at), 1), dtype=bool), again & back)

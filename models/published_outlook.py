@@ -38,7 +38,7 @@ def published_outlook(
 ) -> PublishedOutlook:
     """The next change of n customers after the moment ``at``, in microseconds.
 
-    Under a model with a window nobody has one here: there, each order of the customer matters
+    Under a model with a window no customer has one here: there, each order of the customer matters
     (:mod:`stream_app.core.outlook_in_a_window`).
 
     Parameters

@@ -5,7 +5,7 @@ NEVER_BOUGHT = "never bought"
 
 
 def without_purchase(has_segment: bool) -> str:
-    """What is said of a customer without a purchase; only whoever has bought before is in a segment.
+    """What is said of a customer without a purchase; only a customer who has bought before is in a segment.
 
     >>> without_purchase(True), without_purchase(False)
     ('all orders cancelled', 'never bought')

@@ -1,4 +1,4 @@
-"""Segments whose recency is in the order of their rank, so that time alone never promotes anybody.
+"""Segments whose recency is in the order of their rank, so that time alone never promotes a customer.
 
 A customer who waits moves to centroids with a greater recency only (:mod:`models.decay`). If no centroid has a greater
 recency than the centroid of a segment of lower rank, every such move leads to a lower rank. Isotonic regression gives

@@ -1,8 +1,8 @@
 """Models whose frequency and monetary value count over a trailing window of whole days.
 
 A purchase counts until the moment at which it is as old as the window, and no longer. A customer who has bought, but
-not in the window, is inactive, whatever the centroids are: their place in the space says nothing about somebody who has
-nothing in it. The segment of these customers is the last one, and its centroid is for charts alone.
+not in the window, is inactive, whatever the centroids are: their place in the space says nothing about customers
+without a purchase. The segment of these customers is the last one, and its centroid is for charts alone.
 """
 
 import msgspec

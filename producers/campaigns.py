@@ -101,7 +101,7 @@ def start(config: CampaignConfig, postgres: Engine, new: NewCampaign) -> Campaig
     # A broker that is not there is noticed before anything is stored.
     topic = open_topic(config)
     try:
-        # Whoever forgets a customer meanwhile waits, and then finds the membership.
+        # An erasure meanwhile waits, and then finds the membership.
         with campaigns.only_writer(postgres), postgres.begin() as connection:
             stored = _store(connection, wanted)
     except IntegrityError as error:

@@ -22,9 +22,9 @@ from producers.records import Record
 CONFLICT = "a transaction with this id but other content is known"
 _LONG_AGO = -(2**62)
 _END = 2**62
-#: A late transaction comes at most so long after the tick that it has missed.
+#: A late transaction comes at most this long after the tick that it has missed.
 _HELD_BACK = 2 * MICROS_PER_DAY
-#: An extra record comes at most so long after the transaction that it was made from.
+#: An extra record comes at most this long after the transaction that it was made from.
 _EXTRA_WITHIN = MICROS_PER_DAY
 _LARGEST = Decimal(999_999_998)
 

@@ -7,7 +7,7 @@ _MOST_DOUBLINGS = 32
 
 
 def doubled(first: float, longest: float, doublings: int) -> float:
-    """Return ``first`` doubled so many times, but ``longest`` at most.
+    """Return ``first`` doubled this many times, but ``longest`` at most.
 
     Examples
     --------
@@ -18,5 +18,5 @@ def doubled(first: float, longest: float, doublings: int) -> float:
 
 
 def wait_seconds(failures: int) -> float:
-    """Return the seconds to wait after so many failures in a row: they double, up to two seconds."""
+    """Return the seconds to wait after this many failures in a row: they double, up to two seconds."""
     return doubled(_FIRST_SECONDS, _LONGEST_SECONDS, failures)

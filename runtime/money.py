@@ -147,7 +147,7 @@ class Money:
         return {"tickvals": [float(mark) for mark in marks], "ticktext": [self.mark(mark) for mark in marks]}
 
     def _written(self, value: Decimal, decimals: int) -> str:
-        """A number in the locale's own pattern, but with so many decimals."""
+        """A number in the locale's own pattern, but with this many decimals."""
         text = format_currency(
             abs(value),
             self.currency,
@@ -221,6 +221,6 @@ def _locale(name: str) -> Locale:
 
 @cache
 def _pattern(locale: str, decimals: int) -> NumberPattern:
-    """The locale's pattern of an amount above 0, with so many decimals."""
+    """The locale's pattern of an amount above 0, with this many decimals."""
     pattern = _locale(locale).currency_formats["standard"].pattern.partition(";")[0]
     return parse_pattern(re.sub(r"\.0+", f".{'0' * decimals}" if decimals else "", pattern))

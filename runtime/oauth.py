@@ -9,7 +9,7 @@ from typing import NamedTuple
 from runtime.errors import SegueError
 
 _TIMEOUT = 10.0
-# A token is fetched again when so much of its time is left: clients begin to refresh it a little later.
+# A token is fetched again when this much of its time is left: clients begin to refresh it a little later.
 _LEFT = 0.2
 _UNKNOWN_LIFETIME = 300.0
 

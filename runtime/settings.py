@@ -146,22 +146,22 @@ class Settings(BaseSettings):
     )
     log_retention: Annotated[timedelta, BeforeValidator(duration)] | None = Field(
         None,
-        description="How long the transactions topic that Segue creates keeps records, such as 400d; by default for "
-        "ever.",
+        description="How long the transactions topic that Segue creates keeps records, such as 400d; by default "
+        "indefinitely.",
     )
     changes_retention: Annotated[timedelta, BeforeValidator(duration)] | None = Field(
         None,
         description="How long changes are kept: in the topics of changes, risk changes and drift that Segue creates, "
-        "and in Postgres if `segue prune` runs; by default for ever.",
+        "and in Postgres if `segue prune` runs; by default indefinitely.",
     )
     dead_letters_retention: Annotated[timedelta, BeforeValidator(duration)] | None = Field(
         None,
         description="How long dead letters are kept: in the topic that Segue creates, and in Postgres, once they are "
-        "retried or discarded, if `segue prune` runs; by default for ever.",
+        "retried or discarded, if `segue prune` runs; by default indefinitely.",
     )
     audit_retention: Annotated[timedelta, BeforeValidator(duration)] | None = Field(
         None,
-        description="How long the audit keeps who did what, if `segue prune` runs; by default for ever.",
+        description="How long the audit keeps who did what, if `segue prune` runs; by default indefinitely.",
     )
     consumer_group: str = Field("segue", description="Workers of the same group share the partitions.")
     currency: Annotated[str, AfterValidator(checked_currency)] = Field(

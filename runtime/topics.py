@@ -24,7 +24,7 @@ class Durability:
         Copies of each partition, and how many of them have to confirm a record; None leaves both to the broker.
     log, changes, dead_letters
         How long records of the transactions topic, of the topics of changes, risk changes and drift, and of the dead
-        letters topic are kept; None means for ever.
+        letters topic are kept; None means forever.
     """
 
     replicas: int | None = None

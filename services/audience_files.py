@@ -42,7 +42,7 @@ class About:
     joined
         Columns that are added by customer id.
     most
-        At most so many rows are written.
+        At most this many rows are written.
     sheet_rows
         The most rows of a file for spreadsheets.
     """
@@ -76,6 +76,16 @@ class Written:
     not_in_file: int = 0
     not_in_audience: int = 0
     renamed: tuple[str, ...] = ()
+
+
+def left_out(rows: int) -> str:
+    """How many rows of a joined file are left out, and why.
+
+    >>> left_out(2)
+    '2 of its rows match no customer in the audience and are left out'
+    """
+    matches, are = ("matches", "is") if rows == 1 else ("match", "are")
+    return f"{rows:,} of its rows {matches} no customer in the audience and {are} left out"
 
 
 def write(file: TextIO, parts: Iterable[Members], about: About) -> Written:

@@ -14,7 +14,7 @@ _MOST_FAULTS = 12
 #: How many faults more wait until a worker is in the middle of something.
 _MORE_FAULTS = (0, 0, 1, 2, 3)
 _SET_BACK = "Postgres set back"
-#: In so many histories with a crowd, Postgres forgets its decay: it fires again, in another order.
+#: In this many histories with a crowd, Postgres forgets its decay: it fires again, in another order.
 _CROWDS_SET_BACK = 0.4
 _BEFORE_AND_AFTER_SECONDS = 0.6
 

@@ -116,7 +116,7 @@ class Fault:
 
 
 def drawn(chance: random.Random, count: int, until: float) -> list[Fault]:
-    """So many faults in order of time."""
+    """This many faults in order of time."""
     weights = [kind.weight for kind in KINDS.values()]
     faults = [
         Fault(
@@ -131,7 +131,7 @@ def drawn(chance: random.Random, count: int, until: float) -> list[Fault]:
 
 
 def drawn_for(chance: random.Random, phases: Mapping[str, float], count: int, until: float) -> list[Fault]:
-    """So many faults that wait until a worker is in one of some phases, which have weights."""
+    """This many faults that wait until a worker is in one of some phases, which have weights."""
     kinds = {name: kind.weight for name, kind in KINDS.items() if kind.places}
     # A fault of another kind at such a moment is much like one at any moment; a worker that ends must be continued.
     kinds |= dict.fromkeys(_ENDING, _ENDING_WEIGHT)

@@ -213,7 +213,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return self._running_call
 
     def block(self, seconds: float) -> None:
-        """Suspend the blocking call that runs now for so many seconds, or until :meth:`wake`."""
+        """Suspend the blocking call that runs now for this many seconds, or until :meth:`wake`."""
         call = self._running_call
         assert call is not None, "only a blocking call can block"  # noqa: S101
         call.timer = self.call_later(seconds, self._enter, call)

@@ -11,9 +11,9 @@ from models.rhythm.spending import Spending
 from models.segment_model import Segment, SegmentModel, build
 from models.trailing_window import with_window
 
-#: In so many histories, some models carry a rhythm model.
+#: In this many histories, some models carry a rhythm model.
 _PREDICTING = 0.6
-#: In so many histories, some models have a window.
+#: In this many histories, some models have a window.
 _WINDOWED = 0.5
 _WINDOWS = (None, 5, 17, 60)
 

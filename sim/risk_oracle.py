@@ -18,7 +18,7 @@ _DAY, _MINUTE = 86_400_000_000, 60_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATES = ("on_rhythm", "due", "overdue", "presumed_lost")
 _LOST_WITHIN = 90.0
-# Beyond so many days of the clock, nothing is due any more.
+# Beyond this many days of the clock, nothing is due any more.
 _HORIZON = 36_500.0
 
 

@@ -6,7 +6,7 @@ Each shape makes other states likely: lists that wait for each other, decay in s
 import random
 from dataclasses import dataclass
 
-#: In so many histories, a crowd of customers is due at once.
+#: In this many histories, a crowd of customers is due at once.
 _CROWDS = 0.3
 _BURSTS = 0.35
 

@@ -99,7 +99,7 @@ class World:
         return fault
 
     def enter(self, phase: str, seconds: float) -> None:
-        """The running process is in a phase of :data:`sim.faults.PHASES` for so many seconds; outside, all are."""
+        """The running process is in a phase of :data:`sim.faults.PHASES` for this many seconds; outside, all are."""
         self._phases[_running(), phase] = self.now + seconds
 
     def _is_in(self, phase: str) -> bool:

@@ -14,7 +14,7 @@ from stream_app.metrics import Metrics
 from stream_app.partition_status import Clock
 
 _BEAT_SECONDS = 1.0
-#: An event loop that has not run for so long hangs.
+#: An event loop that has not run for this long hangs.
 HUNG_SECONDS = 30.0
 
 

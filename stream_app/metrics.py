@@ -160,12 +160,12 @@ class Metrics:
             status.published_position = position
 
     def ahead_of_postgres(self, partition: int, changes: int) -> None:
-        """The change topic has so many changes that Postgres does not have."""
+        """The change topic has this many changes that Postgres does not have."""
         if status := self.partitions.get(partition):
             status.ahead_of_postgres = changes
 
     def published_differently(self, changes: int) -> None:
-        """So many changes have another content in the change topic than in Postgres."""
+        """This many changes have another content in the change topic than in Postgres."""
         self._different.inc(changes)
 
     def mark_missing(self) -> None:

@@ -48,12 +48,12 @@ class RiskMetrics:
             status.risk_published_position = position
 
     def ahead_of_postgres(self, partition: int, changes: int) -> None:
-        """The topic has so many risk changes that Postgres does not have."""
+        """The topic has this many risk changes that Postgres does not have."""
         if status := self._partitions.get(partition):
             status.risk_ahead_of_postgres = changes
 
     def published_differently(self, changes: int) -> None:
-        """So many risk changes have another content in the topic than in Postgres."""
+        """This many risk changes have another content in the topic than in Postgres."""
         self._different.inc(changes)
 
     def mark_missing(self) -> None:

@@ -39,7 +39,7 @@ def run_worker(config: WorkerConfig) -> None:
     """Process transactions until SIGINT or SIGTERM; exits the process.
 
     Waits for the broker and for Postgres where they are not available yet. Without a model, customers are collected,
-    and nobody has a segment.
+    and no customer has a segment.
 
     Raises
     ------

@@ -41,7 +41,7 @@ class Source:
     wanted_k
         Number of segments; None lets :func:`batch.choose_k.choose_k` choose.
     window_days
-        Frequency and money count so many days before :attr:`as_of` only; None counts everything.
+        Frequency and money count this many days before :attr:`as_of` only; None counts everything.
     """
 
     dataset: Dataset
@@ -146,7 +146,7 @@ def chapters(source: Source) -> Iterator[Chapter]:
     Raises
     ------
     FitError
-        If nobody bought or spent anything, or when a chapter needs segments and none can be fitted.
+        If no customer bought or spent anything, or when a chapter needs segments and none can be fitted.
     """
     if not source.dataset.report.sales:
         raise FitError(f"{source.dataset.name}: there are only returns, so there are no segments to explore")

@@ -1,4 +1,4 @@
-"""What leaves a trailing window if nobody buys: orders and returns, and customers who become inactive."""
+"""What leaves a trailing window if no customer buys: orders and returns, and customers who become inactive."""
 
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from models.units import MICROS_PER_DAY, MONEY_UNITS, to_micros
 from runtime.counts import many
 from runtime.money import Money
 
-#: At most so many bars, each of the same number of days.
+#: At most this many bars, each of the same number of days.
 MOST_BARS = 40
 MONTH_DAYS = 30
 
@@ -73,7 +73,7 @@ def what_expires(dataset: Dataset, as_of: datetime, window_days: int, money: Mon
     bars = in_spans(by_day, width)
     soon = by_day[by_day.index < MONTH_DAYS].sum()
     summary = (
-        f"If nobody buys, the window loses {many(int(soon['orders']), 'order')} "
+        f"If no customer buys, the window loses {many(int(soon['orders']), 'order')} "
         f"({words.amount(float(soon['net']), money)} net of returns) within {MONTH_DAYS} days, and "
         f"{many(int(soon['customers']), 'customer becomes', 'customers become')} Inactive."
     )

@@ -13,7 +13,7 @@ def elbow(choice: KChoice, k: int) -> Finding:
     gain = ""
     if {k - 1, k} <= set(inertia.index):
         gain = f" Going from {k - 1} to {k} lowers the inertia by {100 * (1 - inertia[k] / inertia[k - 1]):.0f}%."
-    note = f"Inertia: the sum of squared distances to the nearest centre. The ring marks the k of this report, {k}."
+    note = f"Inertia: the sum of squared distances to the nearest centroid. The ring marks the k of this report, {k}."
     return _finding("elbow", "Elbow", f"{choice.reason}{gain}", inertia, k, note, ",.0f")
 
 

@@ -132,7 +132,7 @@ def segment_table(found: Segmented, money: Money) -> Finding:
 
 
 def cloud(found: Segmented, money: Money, *, size: int = SAMPLE, seed: int = 42) -> Finding:
-    """Customers in recency, frequency and money, coloured by persona; nobody who is inactive has a place there."""
+    """Customers in recency, frequency and money, coloured by persona, without inactive customers."""
     found = _active(found)
     sample = sampled(found, size, seed)
     figure = style.figure(560)
@@ -172,7 +172,7 @@ def cloud(found: Segmented, money: Money, *, size: int = SAMPLE, seed: int = 42)
 
 
 def _active(found: Segmented) -> Segmented:
-    """Everybody but those who are inactive."""
+    """All customers but the inactive ones."""
     inactive = found.model.index.get(INACTIVE)
     return Segmented(found.model, found.table[found.table["segment"] != inactive])
 

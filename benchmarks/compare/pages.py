@@ -18,7 +18,7 @@ _PATHS = {"at_risk": "", "exploration": "data"}
 
 
 def pages(customers: int) -> list[PageTime]:
-    """Draw and load all pages of a dashboard with so many customers. Nothing is loaded without Chromium."""
+    """Draw and load all pages of a dashboard with this many customers. Nothing is loaded without Chromium."""
     changes = CHANGES_EACH * customers
     with filled(customers, changes) as url:
         writing = engine(url)

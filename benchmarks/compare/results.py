@@ -102,8 +102,8 @@ class Scale(msgspec.Struct, frozen=True):
     start
         Seconds from the start of the worker to its first committed record.
     tick, tick_postgres
-        Milliseconds of a tick that moves nobody, from producing it until every partition has committed it; and of CPU
-        that it takes in Postgres.
+        Milliseconds of a tick that moves no customer, from producing it until every partition has committed it; and of
+        CPU that it takes in Postgres.
     memory
         Peak memory of the worker in MiB.
     """

@@ -1,4 +1,4 @@
-"""Segue with many customers: the cost of a transaction and of a tick that moves nobody, and the start of a worker."""
+"""Segue with many customers: the cost of a transaction and of a tick that moves none, and the start of a worker."""
 
 import time
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ BUYERS = 10_000
 _TICKS = 40
 _TICK_LOOK_SECONDS = 0.001
 _PAUSE_SECONDS = 0.2
-# Before the first invoice, so that nobody is due.
+# Before the first invoice, so that no customer is due.
 _FIRST_TICK = BEGIN - timedelta(days=300)
 
 _CUSTOMERS = """

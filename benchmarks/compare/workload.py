@@ -57,7 +57,7 @@ class Workload:
     invoices, customers
         How many invoices there are, and how many customers they are drawn from.
     every
-        The customers are every so many-th one of a larger population: ``c0000000``, then ``c`` and ``every``, ...
+        The customers are every ``every``-th one of a larger population: ``c0000000``, then ``c`` and ``every``, ...
     """
 
     invoices: int

@@ -72,7 +72,7 @@ def _not_yet(found: Checked) -> str:
         )
     if found.comparable_from <= found.end:
         return (
-            "The predictions can’t be compared with what happened yet: 30 days ago nobody had ordered, or another "
+            "The predictions can’t be compared with what happened yet: 30 days ago no customer had ordered, or another "
             "model was active on some partitions."
         )
     return (
@@ -137,7 +137,7 @@ def _whose(found: Checked) -> str:
     if model.is_shown:
         return text
     if found.comparable_from is None:
-        return f"{text} The present predictions are others."
+        return f"{text} The page now shows another model’s predictions."
     return f"{text} The present predictions are compared from {style.date(found.comparable_from)} on."
 
 

@@ -1,4 +1,4 @@
-"""Everybody who had ordered by a past day, as the page "At risk" needs them."""
+"""All customers who had ordered by a past day, as the page "At risk" needs them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ from stream_app.core.outlook_in_a_window import outlook_in_a_window
 
 @dataclass(frozen=True, eq=False)
 class PastPeople:
-    """Everybody who had ordered, in the order of their ids.
+    """All customers who had ordered, in the order of their ids.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class PastPeople:
 
 
 def read(past: Past, connection: Connection) -> PastPeople:
-    """Everybody who had ordered by the moment, computed once.
+    """All customers who had ordered by the moment, computed once.
 
     Under a model with a window, the orders that were in it are read over the connection.
 
@@ -101,7 +101,7 @@ def _read(past: Past, connection: Connection) -> PastPeople:
         _micros(states[name]) for name in ("first_purchase_at", "last_purchase_at", "counts_from")
     )
     gross, returned, frequency = (_ints(states[name]) for name in ("gross_units", "returned_units", "frequency"))
-    # Somebody in no segment of this model is in none that follows; any number stands for it meanwhile.
+    # A customer in no segment of this model is in none that follows; any number stands for it meanwhile.
     inside = segment != NO_SEGMENT
     ahead = _outlook(past.at, connection, states, model, np.where(inside, segment, 0), counts_from)
     fits = ahead.fits & inside
@@ -140,7 +140,7 @@ def _outlook(
 def _model(past: Past, states: pd.DataFrame) -> SegmentModel:
     versions = states["model_version"].drop_duplicates().tolist()
     if not versions or versions == [None]:
-        raise PastError("there was no model yet, or nobody had ordered")
+        raise PastError("there was no model yet, or no customer had ordered")
     if len(versions) > 1:
         raise PastError(SOME_PARTITIONS_ONLY)
     return past.models[versions[0]]

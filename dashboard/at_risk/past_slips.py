@@ -1,4 +1,4 @@
-"""The queries of :mod:`dashboard.at_risk.slips_queries` as of a past day, from everybody at that moment. Pure."""
+"""The queries of :mod:`dashboard.at_risk.slips_queries` as of a past day, from all customers at that moment. Pure."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def page(people: PastPeople, slips: Slips, order: str, limit: int, offset: int =
         "worth": -found["net_spend"],
         "silent": found["last_purchase_at"],
     }
-    # Everybody is in the order of ids, which a stable sort keeps among equals.
+    # Customers are in the order of ids, which a stable sort keeps among equals.
     rows = found.loc[keys[order].sort_values(kind="stable").index[offset : offset + limit]]
     left = (rows["slips_at"] - pd.Timestamp(midnight(slips.now))) // pd.Timedelta(days=1)
     rows.insert(5, "days_left", np.maximum(left, 0))

@@ -33,7 +33,7 @@ MEASURE, SHAPE, ORDER, PAGE = "slip_measure", "slip_shape", "slip_order", "slip_
 
 
 class Queries(NamedTuple):
-    """The questions of the page: of Postgres now, or of everybody at a past moment."""
+    """The questions of the page: of Postgres now, or of all customers at a past moment."""
 
     calendar: Callable[[Slips], pd.DataFrame]
     page: Callable[[Slips, str, int, int], pd.DataFrame]
@@ -41,7 +41,7 @@ class Queries(NamedTuple):
 
 
 def draw(engine: Engine, moment: Moment, people: PastPeople | None = None) -> None:
-    """Draw the filters, the numbers, the days and the list; as of a past day from everybody at that moment."""
+    """Draw the filters, the numbers, the days and the list; as of a past day from all customers at that moment."""
     good = personas.good_personas(moment.personas)
     pairs = personas.slips(moment.model)
     if not pairs:

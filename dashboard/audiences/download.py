@@ -23,7 +23,7 @@ from models.audience import AudienceDefinition
 from models.audience_text import to_text
 from models.rhythm.carried import rhythm_of
 from runtime.counts import many
-from services.audience_files import About, Use, write
+from services.audience_files import About, Use, left_out, write
 
 # Keys of the session state.
 USE, FILE = "audience_use", "audience_file"
@@ -83,7 +83,7 @@ def _upload(found: FoundAudience) -> PassThrough | None:
     added = ", ".join(joined.columns) or "no column besides the ids"
     text = (
         f"{many(inside, 'customer')} of the audience in the file, {missing:,} not in it; "
-        f"{many(others, 'of its rows is', 'of its rows are')} of nobody in the audience, and left out. Added: {added}."
+        f"{left_out(others)}. Added: {added}."
     )
     st.html(f'<div class="sg-note" data-joined="{inside}">{escape(" ".join([text, *joined.notes]))}</div>')
     return joined

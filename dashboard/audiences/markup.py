@@ -36,7 +36,7 @@ def definition(text: str) -> str:
 
 
 def table(found: Members, ids: list[str], known: Personas, money: Money, as_of: datetime | None = None) -> str:
-    """Some customers in the order of ``ids``, with links to their pages; who is gone since is left out."""
+    """Some customers in the order of ``ids``, with links to their pages; customers who are gone since are left out."""
     rows = {found.people.customer_id.of(row): row for row in found.rows.tolist()}
     body = "".join(_row(found, rows[each], known, money, as_of) for each in ids if each in rows)
     head = (

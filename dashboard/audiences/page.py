@@ -38,7 +38,9 @@ NEEDED_PREDICTIONS = (
     "This audience asks for risk states or money at stake, and the model that was active then had no predictions: "
     "choose another day, or the filters again."
 )
-OF_NOW = "Countries are the present ones. Campaigns, alerts and webhooks go by now, whatever day is chosen."
+OF_NOW = (
+    "Countries are the present ones. Campaigns, alerts and webhooks always use the present, whatever day is chosen."
+)
 TOO_EXACT = (
     "The filters of this audience have a number that is too large or too exact for this page: use "
     "<code>segue audience show</code>, or choose another audience."

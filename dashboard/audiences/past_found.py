@@ -1,4 +1,4 @@
-"""Who was in an audience as of a past day: everybody of that day is read once, and each definition only chooses."""
+"""Who was in an audience as of a past day: all of its customers are read once, and each definition only chooses."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,7 @@ from models.segment_model import SegmentModel
 
 @dataclass(frozen=True, eq=False)
 class PastEverybody:
-    """Everybody who was in a segment at a past moment.
+    """All customers who were in a segment at a past moment.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class PastEverybody:
 
 
 def read(moment: Moment, at: datetime) -> PastEverybody:
-    """Everybody at a past moment, computed once.
+    """All customers at a past moment, computed once.
 
     Raises
     ------
@@ -99,13 +99,13 @@ def everybody(connection: Connection, found: Past) -> PastEverybody:
         now = audience_members.moment(connection, found.at)
     model = None if now.past is None else now.past.model
     if model is None:
-        raise PastError("there was no model yet, or nobody had ordered")
+        raise PastError("there was no model yet, or no customer had ordered")
     states = found.states[found.states["segment"].notna()].reset_index(drop=True)
     return PastEverybody(found, now, model, states)
 
 
 def _movers(connection: Connection, definition: AudienceDefinition, at: datetime) -> "pd.Series[str] | None":
-    """Everybody who had moved by a moment as a definition asks for; None if it does not ask."""
+    """All customers who had moved by a moment as a definition asks for; None if it does not ask."""
     if not definition.asks_for_moves:
         return None
     column = segment_changes.c.customer_id

@@ -1,4 +1,4 @@
-"""The filters of an audience as of a past day, on everybody at that moment. Pure.
+"""The filters of an audience as of a past day, on all customers at that moment. Pure.
 
 :mod:`data.postgres.audience_filters` has the same as conditions of queries, which would read the ledger for each
 definition anew.

@@ -52,7 +52,7 @@ def save(name: str, definition: AudienceDefinition, known: AudienceDefinition | 
     Raises
     ------
     NotAllowedError, AudienceError
-        If whoever looks may not, the name can't be one, or somebody else has saved another one meanwhile.
+        If the viewer may not, the name can't be one, or somebody else has saved another one meanwhile.
     """
     chosen = checked_name(name)
     with act("audience save", chosen, definition=checked_text(definition)):
@@ -67,7 +67,7 @@ def delete(name: str) -> str:
     Raises
     ------
     NotAllowedError, NotFoundError
-        If whoever looks may not, or somebody else has deleted it.
+        If the viewer may not, or somebody else has deleted it.
     """
     with act("audience delete", name):
         audiences.remove(acts.engine(), name)

@@ -30,7 +30,7 @@ RULES = (
     "returned. Whole days since the start count, in event time, up to the end.</p>"
     "<p>The <b>interval</b> says between which bounds the true difference lies. With a chance of 95% that is so on "
     "all days of the campaign together, so you may look on every day and stop whenever you like. On the first days "
-    "there are no bounds: next to nothing can be said.</p>"
+    "there are no bounds: there is too little data.</p>"
 )
 
 

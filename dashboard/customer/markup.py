@@ -95,7 +95,7 @@ def advice(who: Portrait, known: Personas, money: Money) -> str:
     numbers = (who.recency_days, who.frequency, who.monetary)
     unusual = typical_words.misfit(persona.name, persona.typical, numbers, money)
     if unusual is not None and who.recency_days > persona.typical.recency.most and is_good(persona.id):
-        # With or without predictions: nobody in this segment is silent for so long, so its advice is not for them.
+        # With or without predictions: no typical customer of this segment is silent for as long, so its advice is void.
         text = text if instead is not None else ""
         text = f'<div class="sg-note sg-unusual"><b>{escape(unusual)}</b></div>{text}'
     elif unusual is not None:

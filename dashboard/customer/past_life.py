@@ -66,7 +66,7 @@ def read(
     if state is None:
         return None
     if state.model_version is None:
-        raise PastError("there was no model yet, so nobody had a segment")
+        raise PastError("there was no model yet, so no customer had a segment")
     model = dict(model_registry.read_all(connection, [state.model_version]))[state.model_version]
     changes, ledger = queries.changes(connection, customer_id, at), queries.ledger(connection, customer_id, at)
     found, is_settled = _profile(state, ledger, model, at)
@@ -88,7 +88,7 @@ def _profile(state: PastState, ledger: pd.DataFrame, model: SegmentModel, at: da
     """The profile, and whether its segment follows from its numbers."""
     next_change_at, next_segment = None, None
     number = model.index.get(state.segment or "")
-    # Whoever never bought has no segment, and that is right.
+    # A customer who never bought has no segment, and that is right.
     is_settled = state.counts_from is None
     if number is not None and state.counts_from is not None:
         ahead = published_outlook(

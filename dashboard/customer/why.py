@@ -130,7 +130,7 @@ def _goals(
 
 
 def _stays(model: SegmentModel, number: int, frequency: int, gross: int, returned: int) -> int | None:
-    """How many days a customer stays in a segment after a purchase; None for ever."""
+    """How many days a customer stays in a segment after a purchase; None means permanently."""
     spent = monetary_value(model, np.array([gross]), np.array([returned]))
     change = next_change(model, np.array([number]), np.array([0]), np.array([frequency]), spent)
     days = int(change.recency_days[0])

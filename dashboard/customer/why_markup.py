@@ -54,7 +54,7 @@ def _purchases(who: Portrait) -> str:
     first = "" if who.first_purchase_at is None else f", the first one on {style.date(who.first_purchase_at)}"
     if who.window_days is not None and first:
         first = f"{in_last_days(who.window_days)}{first.replace('the first one', 'the first one ever')}"
-    return f"<b>Purchases</b>: {many(who.frequency, 'order')}{first}."
+    return f"<b>Purchases</b>: {many(who.frequency, 'purchase')}{first}."
 
 
 def _spend(found: Why, who: Portrait, counts: Monetary, money: Money) -> str:
@@ -91,16 +91,16 @@ def _goals(found: Why, who: Portrait, known: Personas, money: Money) -> list[str
     lines += [
         f"<b>{_least(goal, money)}</b> makes them {_named(goal.segment, known)}; {_stay(goal)}." for goal in higher
     ]
-    spared = ""
+    prevented = ""
     if who.next_change_at is not None and who.next_segment is not None and who.segment is not None:
-        spared = (
-            f" Before {style.stamp(who.next_change_at)} it spares them the move to {_named(who.next_segment, known)}."
+        prevented = (
+            f" Before {style.stamp(who.next_change_at)} it prevents the move to {_named(who.next_segment, known)}."
         )
     same = "The amount is the same on every day, because an order sets recency to 0."
     if who.window_days is not None:
         age = many(who.window_days, "day")
         same = f"The amounts are those of this moment: orders that are {age} old no longer count."
-    return [*lines, f"{same}{spared}"]
+    return [*lines, f"{same}{prevented}"]
 
 
 def _leads(goal: Goal, who: Portrait, known: Personas) -> str:
@@ -116,7 +116,7 @@ def _least(goal: Goal, money: Money) -> str:
 
 def _stay(goal: Goal) -> str:
     if goal.stays_days is None:
-        return "without another one they stay there for good"
+        return "without another one they stay there permanently"
     if goal.stays_days > FORESEEABLE.days:
         return "without another one they stay there for more than two years"
     return f"without another one they stay there for {many(goal.stays_days, 'day')}"

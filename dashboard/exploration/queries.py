@@ -149,7 +149,7 @@ def distributions(connection: Connection, model: SegmentModel, event_time: datet
         "monetary": (cast(monetary(model, people), Double), MONETARY),
     }
     parts = []
-    # Whoever has bought, but not in the window, counts.
+    # Customers who have bought, but not in the window, count.
     bought = c.frequency > 0 if model.window_days is None else c.last_purchase_at.is_not(None)
     for name, (measure, edges) in measures.items():
         query = select(_bin(measure, edges), func.count().label("customers")).where(bought)

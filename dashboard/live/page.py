@@ -1,4 +1,4 @@
-"""The live page: the current event time, the segments' sizes, the moves between them, and the throughput."""
+"""The live page: the stream's event time, the segments' sizes, the moves between them, and the throughput."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ from models.segment_model import ModelError
 from runtime.money import Money
 from runtime.readable import visible
 
-SUBTITLE = "The current event time, the size of each segment, and why customers moved."
+SUBTITLE = "The stream's event time, the size of each segment, and why customers moved."
 REFRESH_SECONDS = 2
 LATEST = 12
 # Keys of the session state; those of the controls are URL parameters, too.
@@ -44,7 +44,7 @@ CAUSE, SEGMENT, FOLLOW = "live_causes", "live_segments", "live_follow"
 
 
 class Choice(NamedTuple):
-    """What the reader has chosen: the time window, and which changes to list."""
+    """What the reader has chosen: the period, and which changes to list."""
 
     window: Window
     causes: tuple[str, ...] = ()

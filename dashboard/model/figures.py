@@ -1,4 +1,4 @@
-"""The model page's figures: centres in original units, the choice of k, a comparison, and drift over time."""
+"""The model page's figures: centroids in original units, the choice of k, a comparison, and drift over time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,18 +37,18 @@ _MARKS = (
 _MARGIN = 0.3
 
 
-def centres(model: SegmentModel) -> Floats:
+def centroids(model: SegmentModel) -> Floats:
     """The centroids in original units, shape (k, 3): days, purchases, units of the currency."""
     columns = [untransformed(model, feature, model.centroids[:, feature]) for feature in range(len(FEATURES))]
     return np.maximum(np.column_stack(columns), 0)
 
 
 def parallel(model: SegmentModel, known: Personas, money: Money) -> go.Figure:
-    """Every segment's centre as a line over three axes in original units; low recency is good, so it is at the top."""
+    """Every segment's centroid as a line over three axes in original units; low recency is good, so it is on top."""
     sign = np.array([-1, 1, 1])
     heights = model.centroids * sign
     low, high = float(heights.min()) - _MARGIN, float(heights.max()) + _MARGIN
-    original = centres(model)
+    original = centroids(model)
     figure = go.Figure()
     for place in range(3):
         figure.add_vline(x=place, line={"color": "rgba(138,145,158,0.45)", "width": 1})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.model.figures import GREY, centres
+from dashboard.model.figures import GREY, centroids
 from dashboard.model.queries import Version
 from dashboard.shared import elements, style
 from dashboard.shared.literal import escape
@@ -19,11 +19,11 @@ from runtime.money import Money
 MONETARY = {"net": "net of returns", "gross": "gross, without regard to returns"}
 TRANSFORM = {"log1p": "on a log scale", "identity": "without transformation"}
 MEASURES = {
-    "distance": "Distance to the nearest centre",
+    "distance": "Distance to the nearest centroid",
     "psi": "Population stability index",
     "share": "Share of customers in a segment",
     "agreement": "Agreement of champion and challenger",
-    "inertia": "Mean squared distance to the centre",
+    "inertia": "Mean squared distance to the centroid",
     "basket": "Typical value of a sale (geometric mean)",
     "newcomers": "Sales that are first purchases",
     "returns": "Transactions that are returns",
@@ -46,7 +46,7 @@ def definition(model: SegmentModel) -> str:
     unit = "" if model.recency_unit == 1 else f"Recency counts in units of {model.recency_unit:g} days. "
     text = (
         f"Spend counts {MONETARY[model.monetary]}. {unit}Recency, frequency and monetary value are used "
-        f"{TRANSFORM[model.transform]} and standardised; the nearest of {len(model.scored_centroids)} centres is the "
+        f"{TRANSFORM[model.transform]} and standardised; the nearest of {len(model.scored_centroids)} centroids is the "
         f"segment.{_window(model)}"
     )
     return (
@@ -60,14 +60,14 @@ def _window(model: SegmentModel) -> str:
         return ""
     name = model.segments[-1].name
     return (
-        f" Frequency and spend count {last_days(model.window_days)}. Whoever has bought, but not then, is {name}; its "
-        "centre is only drawn."
+        f" Frequency and spend count {last_days(model.window_days)}. A customer who bought only earlier is {name}; its "
+        "centroid is only drawn."
     )
 
 
 def segments(model: SegmentModel, known: Personas, sizes: dict[str, int], money: Money) -> str:
-    """One row per persona: its centre in original units, and its number of customers now and in training."""
-    middle = dict(zip((segment.id for segment in model.segments), centres(model), strict=True))
+    """One row per persona: its centroid in original units, and its number of customers now and in training."""
+    middle = dict(zip((segment.id for segment in model.segments), centroids(model), strict=True))
     trained = model.metadata.get("sizes")
     trained = trained if isinstance(trained, dict) else {}
     total, then = sum(sizes.values()), sum(trained.values())

@@ -46,10 +46,10 @@ def _champion(moment: Moment) -> None:
     st.html(elements.title("Champion") + markup.definition(model))
     left, right = st.columns([1.25, 1], gap="large", vertical_alignment="center")
     with left:
-        st.html(elements.title("Segments", "A centre is a segment's typical customer, in days, purchases and money."))
+        st.html(elements.title("Segments", "A centroid is a segment's typical customer, in days, purchases and money."))
         st.html(markup.segments(model, moment.personas, queries.sizes(moment.connection), moment.money))
     with right:
-        alt = "Centres of all segments over recency, frequency and monetary value; the table has the numbers"
+        alt = "Centroids of all segments over recency, frequency and monetary value; the table has the numbers"
         st.plotly_chart(
             figures.parallel(model, moment.personas, moment.money),
             key="model_parallel",
@@ -190,7 +190,7 @@ def _measures(seen: pd.DataFrame, known: Personas, money: Money) -> None:
     single = {"": "Today"}
     measures = (
         ("psi", "Stability index of R, F, M and segments", figures.FEATURE_COLOURS, figures.FEATURE_NAMES, ".2f"),
-        ("distance", "Distance to the nearest centre", figures.MODEL_COLOURS, single, ".2f"),
+        ("distance", "Distance to the nearest centroid", figures.MODEL_COLOURS, single, ".2f"),
         ("share", "Customers by segment", colours, names, ".0%"),
         ("basket", markup.MEASURES["basket"], figures.MODEL_COLOURS, single, ",.0f"),
         ("newcomers", markup.MEASURES["newcomers"], figures.MODEL_COLOURS, single, ".0%"),

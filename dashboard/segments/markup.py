@@ -81,7 +81,7 @@ def _card(persona: Persona, numbers: dict[Any, float], total: int, money: Money)
 
 
 def _total(numbers: dict[Any, float], money: Money) -> str:
-    """The total spend; the model counts nobody below 0, or no returns, and then both totals are given."""
+    """The total spend; the model counts no customer below 0, or no returns, and then both totals are given."""
     counted = money.rounded(numbers["total"])
     net = money.rounded(numbers.get("net", numbers["total"]))
     return f"Total spend {net}" + (f"; {counted} as the model counts it" if counted != net else "")

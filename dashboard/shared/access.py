@@ -81,7 +81,7 @@ def current() -> Viewer:
 
 
 def has_ended() -> bool:
-    """Whether whoever looks has to log in again, because time has passed or the browser has another login now."""
+    """Whether the viewer has to log in again, because time has passed or the browser has another login now."""
     viewer = current()
     return viewer.has_ended(datetime.now(UTC)) or (viewer is not ANYONE and viewer.login != _identity(claims()))
 

@@ -28,11 +28,11 @@ MESSAGE = "act_message"
 
 
 class NotAllowedError(SegueError):
-    """Whoever asks for an action may not do it, or no longer."""
+    """The viewer may not do what they ask for, or no longer."""
 
 
 def allowed() -> bool:
-    """Whether whoever looks may act: the dashboard was started for operators, and their role is that of one.
+    """Whether the viewer may act: the dashboard was started for operators, and their role is that of one.
 
     Without a login everyone who can connect may, and the dashboard is on the loopback interface only.
     """
@@ -60,7 +60,7 @@ def engine() -> Engine:
 
 @contextmanager
 def act(name: str, object_: str, **detail: str) -> Iterator[Detail]:
-    """Record an act of whoever looks; nothing is done if they may not, or if it can't be recorded.
+    """Record an act of the viewer; nothing is done if they may not, or if it can't be recorded.
 
     Raises
     ------

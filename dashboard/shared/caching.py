@@ -23,11 +23,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.shared.reading import StreamProgress
 
 MAX_AGE = timedelta(seconds=15)
-#: A page may wait for an answer that takes so long.
+#: A page may wait for an answer that takes this long.
 QUICK_SECONDS = 0.5
-#: An answer is kept for so many times as long as it took.
+#: An answer is kept for this many times as long as it took.
 REST = 20
-#: After so many such rests without a reader, the last answer is too old to be shown.
+#: After this many such rests without a reader, the last answer is too old to be shown.
 LONG = 3
 T = TypeVar("T")
 Closed = TypeVar("Closed")
@@ -169,7 +169,7 @@ class Answer(NamedTuple, Generic[T]):
         return self.is_current(now) or (self.is_of_same_stream(now) and self._age(now) < MAX_AGE)
 
     def is_of_same_stream(self, now: StreamProgress) -> bool:
-        """Whether the stream has only gone on since: it has not begun again, and nobody was forgotten."""
+        """Whether the stream has only gone on since: it has not begun again, and no customer was forgotten."""
         before = self.progress
         if before.event_time is None or now.event_time is None or before.forgotten != now.forgotten:
             return False
@@ -177,7 +177,7 @@ class Answer(NamedTuple, Generic[T]):
         return gone_on and before.measured_at <= now.measured_at
 
     def is_younger(self, now: StreamProgress, seconds: float) -> bool:
-        """Whether it was measured less than so many seconds ago."""
+        """Whether it was measured less than this many seconds ago."""
         return self._age(now) < timedelta(seconds=seconds)
 
     def _age(self, now: StreamProgress) -> timedelta:

@@ -103,7 +103,7 @@ def balance(days: pd.DataFrame, since: datetime, until: datetime) -> pd.DataFram
     -------
     DataFrame
         By segment that has had a customer by then: ``start``, ``came``, ``left``, ``end`` and ``net``, the difference;
-        start + came - left = end. Whoever comes twice counts twice.
+        start + came - left = end. A customer who comes twice counts twice.
 
     Examples
     --------

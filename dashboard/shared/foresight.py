@@ -47,7 +47,7 @@ def moves_until(model: SegmentModel, ledger: pd.DataFrame, until: datetime) -> l
 def moves_ahead(model: SegmentModel, ledger: pd.DataFrame, after: datetime) -> list[Move]:
     """All changes after a moment, which is not before the last order. Without a window there is no end to them.
 
-    Once the last order has left the window, the customer is inactive for good.
+    Once the last order has left the window, the customer stays inactive.
     """
     if model.window_days is None:
         raise ValueError("without a window the profile alone says what time does")

@@ -114,7 +114,7 @@ def _stored(days: pd.DataFrame) -> int:
 
 
 def _whole(connection: Connection, days: pd.DataFrame) -> pd.DataFrame:
-    """The days that are whole, after rows with everybody's segment before them; all if no change was deleted."""
+    """The days that are whole, after rows with every customer's segment before them; all if no change was deleted."""
     c = segment_changes.c
     columns = (
         c.from_segment.label("to_segment"),
@@ -135,5 +135,5 @@ def _whole(connection: Connection, days: pd.DataFrame) -> pd.DataFrame:
 
 
 def _entered(sizes: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
-    """Rows that let so many customers enter each segment on a day."""
+    """Rows that let this many customers enter each segment on a day."""
     return sizes.assign(day=day, from_segment="", cause=flows.KEPT, money=0.0)

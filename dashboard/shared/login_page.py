@@ -16,12 +16,12 @@ ENDED = Trouble("Your login has ended", "For safety a login holds for some hours
 NO_ROLE = Trouble(
     "Your account has no role here",
     "You are logged in, but nobody has given this account a role in this dashboard, so it shows no data.",
-    "Ask whoever runs the dashboard for the role of a marketer, an analyst or an operator. Then log in again.",
+    "Ask the people who run the dashboard for the role of a marketer, an analyst or an operator. Then log in again.",
 )
 
 
 def ask(login: Login) -> Viewer | None:
-    """Whoever has logged in and may look; for everybody else a page is drawn, without data, and the answer is None."""
+    """The viewer who has logged in; None for everybody else, for whom a page without data is drawn."""
     claims = access.claims()
     if not claims:
         _refuse(LOG_IN, "Log in")

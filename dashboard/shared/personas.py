@@ -28,7 +28,7 @@ Personas = dict[str, Persona]
 def personas(model: SegmentModel) -> Personas:
     """The model's personas by segment id, by rank; those without a rank come last, in the model's order.
 
-    Their colours are those of the model, in the shade for the theme of whoever looks.
+    Their colours are those of the model, in the shade for the viewer's theme.
     """
     ranked = sorted(model.segments, key=lambda segment: RANK.get(segment.id, len(RANK)))
     return {

@@ -37,7 +37,7 @@ CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
 
 def cause_colour(code: str) -> str:
-    """The colour of a cause, the same in every figure and table, in the shade for the theme of whoever looks."""
+    """The colour of a cause, the same in every figure and table, in the shade for the viewer's theme."""
     return visible_here(CAUSE_COLOURS.get(code, OTHER_CAUSE))
 
 

@@ -25,7 +25,7 @@ class Predicted:
     next_order
         When the next order comes, if there is one: as many come earlier as later.
     half, eight_in_ten
-        The earliest and the latest moment of the interval that has so many of such orders.
+        The earliest and the latest moment of the interval that has this many of such orders.
     yearly_spend
         The expected spend of the next 365 days, in currency units. It allows for customers who are gone.
     """

@@ -41,7 +41,7 @@ class StreamProgress:
     revisions: int = 0
 
 
-#: The first reading of millions of orders or changes may take so long, and so may a file; in milliseconds.
+#: The first reading of millions of orders or changes may take this long, and so may a file; in milliseconds.
 FIRST_READING_MS = 120_000
 
 
@@ -49,7 +49,7 @@ FIRST_READING_MS = 120_000
 def reading(engine: Engine, timeout_ms: int = 5_000) -> Iterator[Connection]:
     """A read-only connection that sees one moment and cancels a query after ``timeout_ms``.
 
-    If the login of whoever looks has ended, the whole page is drawn again instead, and asks for a login.
+    If the viewer's login has ended, the whole page is drawn again instead, and asks for a login.
     """
     access.start_over_if_ended()
     with engine.connect() as plain:

@@ -91,7 +91,7 @@ def of_profile(model: RhythmModel, profile: Profile, event_time: datetime) -> Ow
 
 
 def _following(begins: list[int], number: int) -> tuple[RiskState, datetime] | None:
-    """The next state that a silent customer is really in for a while: who is lost at once is never overdue."""
+    """The next state that a silent customer is really in for a while: one who is lost at once is never overdue."""
     for later in range(number + 1, len(begins)):
         lasts = later + 1 == len(begins) or begins[later + 1] > begins[later]
         if lasts:

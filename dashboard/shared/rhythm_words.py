@@ -7,7 +7,7 @@ from dashboard.shared.rhythm import OwnRhythm
 from models.rhythm.risk import RiskState
 from runtime.counts import many
 
-#: A day that is further ahead says nothing that anybody could act on.
+#: A day that is further ahead is no reason to act.
 FORESEEABLE = timedelta(days=730)
 BEYOND = "beyond two years"
 STATES: dict[RiskState, str] = {
@@ -44,7 +44,7 @@ def reason(gap_days: float | None, silent_days: float) -> str:
 
 
 def every(days: float) -> str:
-    """How often somebody buys.
+    """How often a customer buys.
 
     >>> every(9.04), every(2.44), every(1.0), every(0.3), every(400.6)
     ('every 9 days', 'every 2.4 days', 'every day', 'several times a day', 'every 401 days')

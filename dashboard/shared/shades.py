@@ -15,7 +15,7 @@ _STEPS = 100
 
 
 def visible_here(colour: str) -> str:
-    """A colour ``#rrggbb`` in the shade for the theme of whoever looks; as it is if the theme is not known."""
+    """A colour ``#rrggbb`` in the shade for the viewer's theme; as it is if the theme is not known."""
     background = BACKGROUNDS.get(st.context.theme.type or "")
     return colour if background is None else shade(colour, background)
 

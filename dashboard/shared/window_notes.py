@@ -27,7 +27,7 @@ def lifetime(model: SegmentModel, what: str) -> str:
 
 
 def expiry(window_days: int | None) -> str:
-    """That orders expire, as a sentence after another one; empty if everything counts for ever."""
+    """That orders expire, as a sentence after another one; empty if everything counts forever."""
     if window_days is None:
         return ""
     return f" An order that is {many(window_days, 'day')} old no longer counts, which can move a customer, too."

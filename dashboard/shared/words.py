@@ -37,12 +37,12 @@ class Window(NamedTuple):
 
     @property
     def phrase(self) -> str:
-        """The window within a sentence."""
+        """The period within a sentence."""
         return "since the beginning" if self.days is None else f"in the last {self.days} event days"
 
     @property
     def bin_days(self) -> int:
-        """How many days one bar of a chart over this window covers."""
+        """How many days one bar of a chart over this period covers."""
         return DAY if self.days is not None and self.days <= 90 else WEEK
 
 

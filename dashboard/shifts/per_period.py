@@ -34,7 +34,7 @@ def per_period(history: pd.DataFrame, revenue: pd.DataFrame, periods: Sequence[C
     left = _summed(gone.assign(segment=gone["from_segment"]), ["changes"], len(periods), segments)["changes"]
     table = _summed(sold, MONEY, len(periods), segments)
     table = table.assign(came=came, left=left, net=came - left)
-    # Whoever was in a segment before the first period is in it when the first period begins.
+    # A customer who was in a segment before the first period is in it when the first period begins.
     before = moved[moved["period"] < 0]
     opening = before.groupby("to_segment")["changes"].sum()
     opening = opening.sub(before.groupby("from_segment")["changes"].sum(), fill_value=0)

@@ -26,7 +26,7 @@ class Period(NamedTuple):
         return (self.until - self.since).days
 
     def earlier(self, days: int) -> "Period":
-        """The period of the same length that begins so many days before."""
+        """The period of the same length that begins this many days before."""
         return Period(self.since - timedelta(days=days), self.until - timedelta(days=days))
 
 

@@ -19,7 +19,7 @@ ROOM_FOR_NAME = 0.11
 
 
 def distances(personas: list[Persona], values: Floats) -> go.Figure:
-    """The distance to each segment's centre, the nearest at the top."""
+    """The distance to each segment's centroid, the nearest at the top."""
     order = sorted(range(len(personas)), key=lambda number: -float(values[number]))
     figure = go.Figure()
     figure.add_bar(

@@ -219,8 +219,8 @@ def _comparison(moment: Moment, current: Profile, now: datetime, personas: list[
     st.html(
         elements.title(
             "Distance to each segment",
-            "Distances to the segments’ centres in the model’s space; the nearest one is the segment"
-            + ("" if model.window_days is None else f" of whoever has an order{in_last_days(model.window_days)}"),
+            "Distances to the segments’ centroids in the model’s space; the nearest one is the segment"
+            + ("" if model.window_days is None else f" of a customer with an order{in_last_days(model.window_days)}"),
         )
     )
     bars, table = st.columns([1, 1.5], gap="medium", vertical_alignment="center")

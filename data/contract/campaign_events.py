@@ -12,7 +12,7 @@ CAMPAIGNS_SOURCE = "/segue/campaigns"
 _encode = msgspec.json.Encoder().encode
 
 CampaignName = Annotated[
-    str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$(?!\n)", description="The name of the campaign, for good.")
+    str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$(?!\n)", description="The campaign's name, which never changes.")
 ]
 
 

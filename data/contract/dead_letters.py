@@ -1,4 +1,4 @@
-"""What a dead letter says of its record, whoever writes it: the reason in one line, and the headers."""
+"""What a dead letter says of its record, whatever process writes it: the reason in one line, and the headers."""
 
 from data.contract.wire import Headers
 

@@ -236,8 +236,8 @@ class Drift(Struct, frozen=True):
     measure: Annotated[
         Literal["distance", "basket", "returns", "newcomers", "psi"],
         Meta(
-            description="`distance` is the distance of customers from their segment's centre, `basket` the amount of a "
-            "sale, `returns` the share of returns among transactions, `newcomers` the share of first purchases among "
+            description="`distance` is the distance of customers from their segment's centroid, `basket` the amount of "
+            "a sale, `returns` the share of returns among transactions, `newcomers` the share of first purchases among "
             "sales, `psi` a population stability index."
         ),
     ]

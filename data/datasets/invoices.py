@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]
 
 Numbers = NDArray[np.int32]
 
-#: About so many lines are drawn at a time, which bounds the memory.
+#: About this many lines are drawn at a time, which bounds the memory.
 PIECE = 1 << 20
 
 

@@ -12,7 +12,7 @@ from data.datasets.tables import RawTable, quoted
 
 CHUNK = 20_000
 
-# Up to so many rows, one query for all cells takes less time than a query for the distinct ones of each column.
+# Up to this many rows, one query for all cells takes less time than a query for the distinct ones of each column.
 _FEW = 1_000
 _PARTS = {"time": ("time", "time_of_day", "time_zone")}
 

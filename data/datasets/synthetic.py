@@ -45,7 +45,7 @@ REPEATED_DAYS = 9
 
 
 class PieceSizes(NamedTuple):
-    """About so many lines are drawn at a time, and so many rows made; both bound the memory."""
+    """About this many lines are drawn at a time, and this many rows made; both bound the memory."""
 
     lines: int = PIECE
     rows: int = 1 << 18

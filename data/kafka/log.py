@@ -56,7 +56,7 @@ class LogIdentity:
 
 
 class Log:
-    """Reads the metadata and the end offsets of a topic; a broker may take so many seconds to answer."""
+    """Reads the metadata and the end offsets of a topic; a broker may take this many seconds to answer."""
 
     def __init__(
         self, brokers: Brokers, topic: str, consumer: Consumer | None = None, answer_seconds: float = _TIMEOUT
@@ -118,7 +118,7 @@ def topic_id(brokers: Brokers, topic: str) -> str:
 
 
 def topic_names(brokers: Brokers, answer_seconds: float = _TIMEOUT) -> set[str]:
-    """The names of all topics, without creating one. A broker may take so many seconds to answer.
+    """The names of all topics, without creating one. A broker may take this many seconds to answer.
 
     Raises
     ------

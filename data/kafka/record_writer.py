@@ -59,7 +59,7 @@ def producer_config(brokers: Brokers) -> dict[str, Any]:
 
 
 class Refusals:
-    """Remembers that a broker has refused a record for good, and raises the error at every later check."""
+    """Remembers that a broker has refused a record permanently, and raises the error at every later check."""
 
     def __init__(self) -> None:
         self._error: WriteError | None = None

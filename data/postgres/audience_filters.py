@@ -17,7 +17,7 @@ Columns = ReadOnlyColumnCollection[str, Any]
 def conditions(definition: AudienceDefinition, event_time: datetime) -> list[ColumnElement[bool]]:
     """What Postgres decides of who is in an audience at event time.
 
-    Who is in no segment, because they never bought, is in no audience.
+    A customer in no segment, who never bought, is in no audience.
     """
     return _conditions(definition, customers.c, recency_days(event_time), _moves(definition, event_time))
 

@@ -54,8 +54,8 @@ class Members:
     rows
         The rows of ``people`` and of the other columns that are members; the others only pass what Postgres decides.
     found
-        Risk states and what is at stake; None without a rhythm model, or if they are not needed. The state of somebody
-        without any order left is :data:`~models.audience.NO_STATE`.
+        Risk states and what is at stake; None without a rhythm model, or if they are not needed. The state of a
+        customer without any order left is :data:`~models.audience.NO_STATE`.
     stays
         None if nobody has asked for it.
     """
@@ -89,7 +89,7 @@ class AudienceIds:
 
 
 def ids_of(postgres: Engine, name: str) -> AudienceIds:
-    """Everybody who is in a saved audience now, all read at one moment.
+    """All customers who are in a saved audience now, all read at one moment.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def count(connection: Connection, definition: AudienceDefinition, now: AudienceM
 def counts(connection: Connection, definitions: Sequence[AudienceDefinition], now: AudienceMoment) -> list[int]:
     """How many customers are in each of some audiences; raises what :func:`require` raises.
 
-    As of a past moment, everybody is read once for all definitions that need no predictions.
+    As of a past moment, all customers are read once for all definitions that need no predictions.
     """
     if now.past is None:
         return [count(connection, definition, now) for definition in definitions]
@@ -207,7 +207,7 @@ def parts(
     after
         Only members whose ids are above this one.
     size
-        How many customers to read at once; as of a past moment, how many to read at first, whoever they are.
+        How many customers to read at once; as of a past moment, how many to read at first, before any filter.
 
     Raises
     ------
@@ -295,7 +295,7 @@ def _rhythms(found: People, rhythm: RhythmModel, event_time: datetime) -> Rhythm
     orders = found.histories.orders
     known = found.histories._replace(orders=np.maximum(orders, 1))
     own = rhythms(rhythm, known, found.spent, to_micros(event_time))
-    # Whoever has no order left has no rhythm.
+    # A customer without an order has no rhythm.
     none = orders < 1
     stake = own.stake._replace(money=np.where(none, 0.0, own.stake.money))
     return own._replace(state=np.where(none, NO_STATE, own.state), stake=stake)

@@ -31,7 +31,7 @@ def save(postgres: Engine, name: str, definition: AudienceDefinition, known: Aud
     Parameters
     ----------
     known
-        What whoever saves believes to be saved under this name; None for nothing.
+        What the caller believes to be saved under this name; None for nothing.
 
     Raises
     ------

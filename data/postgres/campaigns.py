@@ -101,7 +101,7 @@ _A_YEAR, _MOST_STRETCHES = 365, 12
 
 
 def usual_share(connection: Connection, customer_ids: Sequence[str], now: datetime, days: int) -> float | None:
-    """The share of some customers who bought in a usual stretch of so many days before a moment.
+    """The share of some customers who bought in a usual stretch of this many days before a moment.
 
     It is the mean over the stretches of the last year, at most twelve, since the first of them bought; None if there is
     no whole one.
@@ -183,7 +183,7 @@ def mark_published(engine: Engine, name: str) -> None:
 
 @contextmanager
 def only_writer(engine: Engine) -> Iterator[None]:
-    """Within the block, nobody else writes assignments or tombstones; wait for whoever does."""
+    """Within the block, nobody else writes assignments or tombstones; wait for a writer that does."""
     with engine.begin() as connection:
         # The lock of a database transaction, since a pooler may give the session to somebody else.
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))

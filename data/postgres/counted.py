@@ -63,7 +63,7 @@ def totals_in_window(window_days: int, event_time: datetime | None) -> Select[An
         .where(_t.occurred_at > begins(as_of, window_days))
         .group_by(_t.customer_id)
     )
-    # The same for everybody, so that the index on event time leaves out the ledger before it.
+    # The same for all customers, so that the index on event time leaves out the ledger before it.
     if event_time is not None:
         query = query.where(_t.occurred_at > begins(literal(event_time, _c.last_event_at.type), window_days))
     return query

@@ -19,7 +19,7 @@ def engine(database_url: str, connect_seconds: int | None = None) -> Engine:
     """An engine over psycopg 3 for a plain ``postgresql://`` URL. The time zone of its sessions is UTC.
 
     ``connect_seconds`` limits how long connecting may take, by default :data:`CONNECT_SECONDS`, unless the URL has a
-    limit of its own. A server that accepts and is silent must not hang anyone for ever.
+    limit of its own. A server that accepts and is silent must not hang anyone forever.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def engine(database_url: str, connect_seconds: int | None = None) -> Engine:
 
 
 def async_engine(database_url: str, connections: int) -> "AsyncEngine":
-    """:func:`engine` for an event loop, which keeps so many connections open.
+    """:func:`engine` for an event loop, which keeps this many connections open.
 
     Every statement is a Postgres transaction of its own: a reader of one query waits for no BEGIN and ROLLBACK.
     """

@@ -1,4 +1,4 @@
-"""Drift in Postgres: the periods of each model, the measurements of its windows, and the alarms."""
+"""Drift in Postgres: the periods of each model, the measurements of its observed days, and the alarms."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -69,7 +69,7 @@ def _covers(period: PartitionModelPeriod, since: datetime | None, until: datetim
 
 
 def newest_window(connection: Connection, period: ModelPeriod) -> datetime | None:
-    """The end of the newest observed window of a model period; None if no window has been observed."""
+    """The end of the newest observed day of a model period; None if no day has been observed."""
     query = select(func.max(_observations.window_end)).where(_observations.model_version == period.model_version)
     if period.since is not None:
         query = query.where(_observations.window_end > period.since)
@@ -80,7 +80,7 @@ def newest_window(connection: Connection, period: ModelPeriod) -> datetime | Non
 
 
 def save(connection: Connection, model_version: str, observed: Iterable[Observation]) -> None:
-    """Store windows and their alarms. Rows that exist already stay unchanged."""
+    """Store observed days and their alarms. Rows that exist already stay unchanged."""
     windows = list(observed)
     for table, rows in (
         (drift_observations, [_row(model_version, w, m) for w in windows for m in w.measurements]),
@@ -110,7 +110,7 @@ def mark_published(engine: Engine, ids: Iterable[str]) -> None:
 
 
 def newest(engine: Engine, model_version: str) -> Sequence[Row[Any]]:
-    """The measurements of the newest window of a model."""
+    """The measurements of the newest observed day of a model."""
     of_model = _observations.model_version == model_version
     last = select(func.max(_observations.window_end)).where(of_model).scalar_subquery()
     query = select(drift_observations).where(of_model, _observations.window_end == last)

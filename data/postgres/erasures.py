@@ -1,7 +1,7 @@
 """Forgotten customers: a keyed hash of each id remains, so that their records do not bring them back.
 
-The key is in the database, beside the hashes. A hash does not show an id, but whoever can read both can test whether a
-given id was forgotten.
+The key is in the database, beside the hashes. A hash does not show an id, but a user who can read both can test
+whether a given id was forgotten.
 """
 
 import hmac
@@ -70,8 +70,8 @@ def is_forgotten(engine: Engine, customer_id: str) -> bool:
         return customer_id in read(connection)
 
 
-def forget_undelivered(engine: Engine, customer_id: str) -> int:
-    """Delete the undelivered changes of a customer that webhooks keep; returns their number."""
+def forget_abandoned(engine: Engine, customer_id: str) -> int:
+    """Delete the abandoned changes of a customer that webhooks keep; returns their number."""
     of_customer = delete(webhook_dead_letters).where(webhook_dead_letters.c.customer_id == customer_id)
     with engine.begin() as connection:
         return connection.execute(of_customer).rowcount

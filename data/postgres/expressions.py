@@ -11,7 +11,7 @@ def micros(moment: ColumnElement[Any]) -> ColumnElement[int]:
 
 
 def lowest_hashes(ids: Select[tuple[str]], most: int) -> Select[tuple[str]]:
-    """At most so many of the customers' ids that a query selects: those with the lowest hash, in its order.
+    """At most this many of the customers' ids that a query selects: those with the lowest hash, in its order.
 
     Nothing but the id has an influence on the choice. In a session that masks ids, it is the masked id.
     """

@@ -1,4 +1,4 @@
-"""From when on the history of changes is whole, by what is stored: pruning is recorded nowhere for good."""
+"""From when on the history of changes is whole, by what is stored: no permanent record says what was pruned."""
 
 from datetime import datetime
 

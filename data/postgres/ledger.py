@@ -58,7 +58,7 @@ def transactions_between(connection: Connection, start: datetime, stop: datetime
 
 
 def orders_until(connection: Connection, moment: datetime, most_customers: int) -> pd.DataFrame:
-    """All transactions up to a moment of at most so many customers, those with the lowest hash of their id.
+    """All transactions up to a moment of at most this many customers, those with the lowest hash of their id.
 
     ``customer_id, occurred_at, kind, amount_units`` (ten-thousandths). The choice does not depend on what they buy, nor
     on what came after the moment.

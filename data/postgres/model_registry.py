@@ -49,7 +49,7 @@ def register(engine: Engine, model: SegmentModel) -> str:
         _add(connection, model)
         if CHAMPION not in aliases(connection):
             # A partition that begins now waits for this lock, and then starts with this model. One that has begun
-            # without a model has committed that, so that whoever registers the model knows that the log must bring it.
+            # without a model has committed that, so that `segue fit` and the like know that the log must bring it.
             connection.execute(text("LOCK TABLE stream_progress IN SHARE ROW EXCLUSIVE MODE"))
         first = insert(model_aliases).values(alias=CHAMPION, version=model.version)
         connection.execute(first.on_conflict_do_nothing())

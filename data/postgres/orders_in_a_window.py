@@ -1,4 +1,4 @@
-"""What was in a trailing window at a past moment: the orders and returns of everybody."""
+"""What was in a trailing window at a past moment: the orders and returns of all customers."""
 
 from datetime import datetime, timedelta
 

@@ -66,7 +66,7 @@ def require_moves(definition: AudienceDefinition, at: datetime, known: Answerabl
     Raises
     ------
     PastError
-        If some may have been deleted: then nobody knows who was in the audience.
+        If some may have been deleted: then it is unknown who was in the audience.
     """
     if not definition.asks_for_moves or known.since is None:
         return
@@ -80,7 +80,7 @@ def require_moves(definition: AudienceDefinition, at: datetime, known: Answerabl
 
 
 def numbers(connection: Connection, definitions: Sequence[AudienceDefinition], at: datetime) -> list[int]:
-    """How many customers passed what Postgres decides of each definition; everybody is read once for all of them."""
+    """How many customers passed what Postgres decides of each definition; customers are read once for all of them."""
     if not definitions:
         return []
     # With less, Postgres reads both big tables in the order of customers, which takes twice as long.
@@ -128,7 +128,7 @@ def _customers(at: datetime, ids: IdRange) -> Subquery:
 
 
 def _ranges(connection: Connection, after: str | None, size: int) -> Iterator[IdRange]:
-    """The ids of all customers, so many at once: an index finds the orders and changes of a range."""
+    """The ids of all customers, this many at once: an index finds the orders and changes of a range."""
     column = customers.c.customer_id
     while True:
         ids = select(column).order_by(column).limit(size)

@@ -28,7 +28,7 @@ def past_customers(
 ) -> PastCustomers:
     """Customers who had ordered by ``begin``, in the order of ids, and who of them ordered after it, up to ``end``.
 
-    At most so many customers, those with the lowest hash of their id: what they buy has no influence on the choice.
+    At most this many customers, those with the lowest hash of their id: what they buy has no influence on the choice.
     Only the orders of these are read, by the index.
     """
     chosen = lowest_hashes(select(_c.customer_id).where(_c.first_purchase_at <= begin), most_customers)

@@ -123,7 +123,7 @@ def people(
 ) -> People:
     """The customers who pass all conditions, which are about the table of customers.
 
-    Who has no order left counts from the last transaction, with 0 orders.
+    A customer without an order counts from the last transaction, with 0 orders.
     """
     return _people(_read(connection, _packed_people(_chosen(conditions, part), known)), known)
 

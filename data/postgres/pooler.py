@@ -1,7 +1,7 @@
 """Connection poolers between Segue and Postgres: one that shares sessions between clients is refused by name.
 
 Segue needs sessions of its own: advisory locks (one clock, one replay), settings of a session, prepared statements.
-In transaction mode a pooler gives each transaction any session, so a lock would belong to whoever comes next.
+In transaction mode a pooler gives each transaction any session, so a lock would belong to the next client.
 """
 
 from collections.abc import Callable

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from data.kafka.log_id import GENERATION
 from data.postgres.tables import customers, risk_changes, segment_changes, stream_progress
 
-#: A partition that is behind and has committed nothing for so many seconds is stuck.
+#: A partition that is behind and has committed nothing for this many seconds is stuck.
 STUCK_SECONDS = 15.0
 #: A single failure can be the end of a connection; a partition is failing from this number of failures in a row on.
 FAILING = 2

@@ -1,4 +1,4 @@
-"""Deleting what nobody needs any more: old published changes, old settled dead letters, and old recorded acts.
+"""Deleting what is no longer needed: old published changes, old finished dead letters, and old recorded acts.
 
 Never deleted are the ledger, which makes repeated records harmless; profiles; changes that are not published yet; dead
 letters that wait for a decision; campaigns with their customers; and of each customer, the last change before the time
@@ -37,10 +37,10 @@ _OLD_ACTS = "FROM audit AS old WHERE old.at < now() - cast(:age AS interval)"
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long rows are kept; None for ever.
+    """How long rows are kept; None means indefinitely.
 
-    Changes are kept so long after they became true, by the stream's event time; dead letters so long after they were
-    retried or discarded, and recorded acts so long after they were recorded, by the clock of Postgres.
+    Changes are kept this long after they became true, by the stream's event time; dead letters this long after they
+    were retried or discarded, and recorded acts this long after they were recorded, by the clock of Postgres.
     """
 
     changes: timedelta | None = None
@@ -50,7 +50,7 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How many rows are deleted; None if they are kept for ever. Risk changes are kept as long as changes are."""
+    """How many rows are deleted; None if they are kept indefinitely. Risk changes are kept as long as changes are."""
 
     changes: int | None
     dead_letters: int | None

@@ -1,6 +1,6 @@
 """Only one replay at a time sends into a stream: an advisory lock of Postgres, bound to a connection.
 
-Postgres gives the lock back as soon as the connection ends, so a replay that was killed blocks nobody.
+Postgres gives the lock back as soon as the connection ends, so a replay that was killed blocks no other one.
 """
 
 import getpass

@@ -1,4 +1,4 @@
-"""Records that an operator has had skipped: the last resort for a partition that does not continue by itself."""
+"""Records that an operator has skipped: the last resort for a partition that does not continue by itself."""
 
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.dialects.postgresql import insert

@@ -39,7 +39,7 @@ def read_profiles(engine: Engine, as_of: datetime | None = None, window_days: in
         The moment; by default one day after the last transaction up to the watermark of the slowest partition. Later
         transactions do not count.
     window_days
-        Frequency and money count only what happened less than so many days before the moment; None counts everything.
+        Frequency and money count only what happened less than this many days before the moment; None counts everything.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def _with_recency(frame: pd.DataFrame, as_of: "datetime | pd.Series") -> pd.Data
 
 def _at_rest(people: FromClause) -> Select[Any]:
     table = people.c
-    # Whoever has no purchase in a window has one with a date nevertheless.
+    # A customer without a purchase in the window has an earlier one, which has a date.
     bought = table.frequency > 0 if people is customers else table.last_purchase_at.is_not(None)
     return select(
         table.customer_id,

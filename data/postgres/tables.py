@@ -267,7 +267,7 @@ log_faults = Table(
     Column("resolved_at", Moment),
 )
 
-# Records that an operator has had skipped, and why.
+# Records that an operator has skipped, and why.
 skipped_records = Table(
     "skipped_records",
     metadata,
@@ -366,7 +366,7 @@ webhook_progress = Table(
     Column("saved_at", Moment, nullable=False, server_default=func.now()),
 )
 
-# Undelivered changes of a webhook: the bytes of the event, and the reason. ``delivered_at`` is when a retry succeeded.
+# Changes that a webhook has abandoned: the event's bytes, and the reason. ``delivered_at`` is when a retry succeeded.
 webhook_dead_letters = Table(
     "webhook_dead_letters",
     metadata,

@@ -1,4 +1,4 @@
-"""The state of webhooks in Postgres: the progress of each webhook, and its undelivered changes.
+"""The state of webhooks in Postgres: the progress of each webhook, and its abandoned changes.
 
 A webhook delivers changes of one kind, and its progress is that in their topic. The stored log id says which: that of a
 webhook for risk changes begins with a mark, so that offsets of one topic are never taken for offsets of the other.
@@ -49,7 +49,7 @@ class Claim:
     offsets: Mapping[int, SavedOffset]
 
 
-class UndeliveredChange(NamedTuple):
+class AbandonedChange(NamedTuple):
     """A change that is not sent any more: the bytes of its event, the reason, and the number of attempts."""
 
     customer_id: str
@@ -105,10 +105,10 @@ def save(
     engine: Engine,
     claim: Claim,
     offsets: Mapping[int, SavedOffset],
-    dead: Iterable[UndeliveredChange],
+    abandoned: Iterable[AbandonedChange],
     delivered: Mapping[int, int] | None = None,
 ) -> None:
-    """Store offsets and undelivered changes in one database transaction.
+    """Store offsets and abandoned changes in one database transaction.
 
     ``delivered`` are the numbers of changes delivered since the last call, by partition. Only those of ``offsets`` are
     counted.
@@ -129,13 +129,13 @@ def save(
                 raise TakenOverError(
                     f"another process delivers for the webhook {claim.webhook!r} now", Hint.NAME_THE_WEBHOOK
                 )
-        _set_aside(connection, claim.webhook, dead)
+        _set_aside(connection, claim.webhook, abandoned)
 
 
-def set_aside(engine: Engine, webhook: str, dead: Iterable[UndeliveredChange]) -> None:
-    """Store undelivered changes. A change that is stored already gets the new reason and number of attempts."""
+def set_aside(engine: Engine, webhook: str, abandoned: Iterable[AbandonedChange]) -> None:
+    """Store abandoned changes. A change that is stored already gets the new reason and number of attempts."""
     with engine.begin() as connection:
-        _set_aside(connection, webhook, dead)
+        _set_aside(connection, webhook, abandoned)
 
 
 def mark_delivered(engine: Engine, webhook: str, events: Iterable[tuple[str, int]]) -> None:
@@ -147,25 +147,25 @@ def mark_delivered(engine: Engine, webhook: str, events: Iterable[tuple[str, int
             connection.execute(update(webhook_dead_letters).where(*same).values(delivered_at=func.now()), places)
 
 
-def dead_by_reason(engine: Engine, webhook: str) -> Sequence[Row[Any]]:
-    """The number of undelivered changes by reason, the most frequent first: ``reason, waiting, delivered``."""
+def abandoned_by_reason(engine: Engine, webhook: str) -> Sequence[Row[Any]]:
+    """The number of abandoned changes by reason, the most frequent first: ``reason, waiting, delivered``."""
     waiting = func.count().filter(_d.delivered_at.is_(None)).label("waiting")
     query = select(_d.reason, waiting, func.count(_d.delivered_at).label("delivered")).where(_d.webhook == webhook)
     with engine.connect() as connection:
         return connection.execute(query.group_by(_d.reason).order_by(func.count().desc(), _d.reason)).all()
 
 
-def newest_dead(engine: Engine, webhook: str, limit: int) -> Sequence[Row[Any]]:
-    """The newest undelivered changes, without those that a retry has delivered."""
+def newest_abandoned(engine: Engine, webhook: str, limit: int) -> Sequence[Row[Any]]:
+    """The newest abandoned changes, without those that a retry has delivered."""
     query = select(webhook_dead_letters).where(_d.webhook == webhook, _d.delivered_at.is_(None))
     with engine.connect() as connection:
         return connection.execute(query.order_by(_d.failed_at.desc(), _d.customer_id, _d.sequence).limit(limit)).all()
 
 
-def dead_before(
+def abandoned_before(
     engine: Engine, webhook: str, moment: datetime, after: tuple[str, int], limit: int
 ) -> list[tuple[str, int, bytes]]:
-    """Undelivered changes that failed before a moment: customer, sequence and event, ordered by customer and sequence.
+    """Abandoned changes that failed before a moment: customer, sequence and event, ordered by customer and sequence.
 
     ``after`` is the customer and sequence that the page starts behind.
     """
@@ -180,8 +180,8 @@ def dead_before(
         return [(row.customer_id, row.sequence, row.event) for row in connection.execute(ordered)]
 
 
-def find_dead(engine: Engine, webhook: str, customer_id: str, sequence: int) -> bytes:
-    """The event of an undelivered change.
+def find_abandoned(engine: Engine, webhook: str, customer_id: str, sequence: int) -> bytes:
+    """The event of an abandoned change.
 
     Raises
     ------
@@ -192,7 +192,7 @@ def find_dead(engine: Engine, webhook: str, customer_id: str, sequence: int) -> 
     with engine.connect() as connection:
         found = connection.execute(select(_d.event, _d.delivered_at).where(*same)).one_or_none()
     if found is None:
-        raise NotFoundError(f"there is no dead letter {customer_id}:{sequence}", Hint.LIST_UNDELIVERED_CHANGES)
+        raise NotFoundError(f"there is no abandoned change {customer_id}:{sequence}", Hint.LIST_UNDELIVERED_CHANGES)
     if found.delivered_at is not None:
         raise NotFoundError(
             f"{customer_id}:{sequence} was delivered at {found.delivered_at:%Y-%m-%d %H:%M}; nothing is left to send"
@@ -214,7 +214,7 @@ def overview(engine: Engine) -> Sequence[Any]:
     retry), ``waiting, dead, saved_at``.
     """
     letters = select(func.count()).where(_d.webhook == _p.webhook).correlate(webhook_progress)
-    dead = letters.where(_d.delivered_at.is_(None)).scalar_subquery()
+    abandoned = letters.where(_d.delivered_at.is_(None)).scalar_subquery()
     retried = letters.where(_d.delivered_at.is_not(None)).scalar_subquery()
     query = select(
         _p.webhook,
@@ -222,7 +222,7 @@ def overview(engine: Engine) -> Sequence[Any]:
         func.sum(_p.next_offset).label("read"),
         cast(func.sum(_p.delivered) + retried, BigInteger).label("delivered"),
         func.sum(func.cardinality(_p.waiting)).label("waiting"),
-        dead.label("dead"),
+        abandoned.label("dead"),
         func.max(_p.saved_at).label("saved_at"),
     )
     with engine.connect() as connection:
@@ -256,8 +256,8 @@ def _columns(offset: SavedOffset) -> dict[str, Any]:
     return {"next_offset": offset.next_offset, "waiting": sorted(offset.waiting)}
 
 
-def _set_aside(connection: Any, webhook: str, dead: Iterable[UndeliveredChange]) -> None:
-    rows = [{"webhook": webhook, **letter._asdict()} for letter in dead]
+def _set_aside(connection: Any, webhook: str, abandoned: Iterable[AbandonedChange]) -> None:
+    rows = [{"webhook": webhook, **letter._asdict()} for letter in abandoned]
     if rows:
         new = insert(webhook_dead_letters)
         again: dict[str, Any] = {name: new.excluded[name] for name in ("event", "reason", "attempts")}

@@ -3,8 +3,8 @@
 The intervals are repeated confidence intervals (Jennison and Turnbull, Journal of the Royal Statistical Society B
 1989): with a chance of 95 % those of both measures contain the true differences on all days of a campaign. Their width
 comes from drawing the holdout again, many times, and studentizing (Chung and Romano, Annals of Statistics 2013). If the
-campaign has no effect on anybody, that is exact for any number of customers and however money is distributed; with an
-effect it holds for large numbers. Chance is spent over the horizon, which is fixed at the start
+campaign has no effect on any customer, that is exact for any number of customers and however money is distributed; with
+an effect it holds for large numbers. Chance is spent over the horizon, which is fixed at the start
 (:mod:`models.campaigns.spending`).
 
 A confidence sequence (Robbins, Annals of Mathematical Statistics 1970; Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas,
@@ -25,8 +25,8 @@ from models.units import Bools, Floats, Ints
 #: With the observed holdout there are 4,000 paths, of which exactly 100 may leave (2.5 %). Something can be said from
 #: the third of 30 days on; with 1,000 paths that would be the sixth. docs/campaigns.md has what was measured.
 DRAWS = 3_999
-# Customers who are added to each group, half of them buyers: without them, a group of which nobody or everybody has
-# bought would seem to be free of chance (Agresti and Caffo, The American Statistician 2000).
+# Customers who are added to each group, half of them buyers: without them, a group of which none or all have bought
+# would seem to be free of chance (Agresti and Caffo, The American Statistician 2000).
 _ADDED = 2
 # By how many customers' worth the variance of a group leans on that of all customers: a small group without a large
 # amount would seem to be free of chance. Chosen by judgement. Without an effect any value is right, as the paths are
@@ -118,19 +118,19 @@ def compare(outcomes: Outcomes, horizon: int, seed: int, draws: int = DRAWS) -> 
     if outcomes.days > horizon:
         raise ValueError(f"{outcomes.days} days are more than the horizon of {horizon}")
     groups = [_group(outcomes, chosen) for chosen in (~outcomes.held_out, outcomes.held_out)]
-    treated, control = groups
+    treated, held_out = groups
     unknown = np.full(outcomes.days, np.inf)
-    share = Difference(treated.share - control.share, -unknown, unknown)
-    money = Difference(treated.money_each - control.money_each, -unknown, unknown)
-    if outcomes.days and min(treated.customers, control.customers) > 1:
+    share = Difference(treated.share - held_out.share, -unknown, unknown)
+    money = Difference(treated.money_each - held_out.money_each, -unknown, unknown)
+    if outcomes.days and min(treated.customers, held_out.customers) > 1:
         found = trajectories(outcomes)
         sums = held_out_sums(found, outcomes.held_out, draws, seed)
         allowances = allowed(draws + 1, outcomes.days, horizon)
         everybody = Sums(found.bought.sum(axis=0), found.money.sum(axis=0), (found.money**2).sum(axis=0))
-        sizes = (treated.customers, control.customers)
+        sizes = (treated.customers, held_out.customers)
         share = _interval(share.value, *_shares(sums.bought, everybody.bought, sizes), allowances, most=1.0)
         money = _interval(money.value, *_means(sums, everybody, sizes), allowances, most=np.inf)
-    return Comparison(outcomes.days, horizon, treated, control, share, money)
+    return Comparison(outcomes.days, horizon, treated, held_out, share, money)
 
 
 def _group(outcomes: Outcomes, members: Bools) -> Group:
@@ -171,9 +171,9 @@ def _means(held_out: Sums, everybody: Sums, sizes: tuple[int, int]) -> tuple[Flo
 def _interval(value: Floats, differences: Floats, errors: Floats, allowances: Ints, most: float) -> Difference:
     """The interval of every day, from the differences of the draws; the first draw is the observed one."""
     statistic = np.divide(np.abs(differences), errors, out=np.zeros_like(errors), where=errors > 0)
-    reach = boundaries(statistic, allowances)
-    # Where nobody has bought yet, there is no error, and nothing can be said.
-    width = np.where(errors[0] > 0, reach * np.where(errors[0] > 0, errors[0], 1), np.inf)
+    boundary = boundaries(statistic, allowances)
+    # Where no customer has bought yet, there is no error, and nothing can be said.
+    width = np.where(errors[0] > 0, boundary * np.where(errors[0] > 0, errors[0], 1), np.inf)
     low, high = differences[0] - width, differences[0] + width
     # The middle of the interval of shares is drawn to 0 a little; the observed difference is always inside.
     bounds = np.minimum(low, value), np.maximum(high, value)

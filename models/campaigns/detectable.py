@@ -80,7 +80,7 @@ def _needed(plan: Plan, effect: float) -> Floats:
     shares = (np.clip(base + _effects(plan, effect), 0, 1), base)
     sizes = (plan.treated, plan.held_out)
     error = np.sqrt(sum(share * (1 - share) / max(size, 1) for share, size in zip(shares, sizes, strict=True)))
-    return np.asarray((_reach(plan.horizon, round(plan.base_share, 2)) + _ONE_SIDED_Z) * error)
+    return np.asarray((_boundary(plan.horizon, round(plan.base_share, 2)) + _ONE_SIDED_Z) * error)
 
 
 def _growth(plan: Plan) -> Floats:
@@ -91,7 +91,7 @@ def _growth(plan: Plan) -> Floats:
 
 
 @lru_cache(maxsize=256)
-def _reach(horizon: int, share: float) -> Floats:
+def _boundary(horizon: int, share: float) -> Floats:
     """The boundaries to be expected, in standard errors, from simulated paths of many customers without an effect.
 
     The share of buyers is a Brownian bridge on the scale of the share itself.

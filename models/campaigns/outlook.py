@@ -18,14 +18,14 @@ def plan_of(comparison: Comparison, usual: float | None) -> Plan | None:
     usual
         The share of the customers who bought in a usual stretch of the horizon before the start, if it is known.
     """
-    control, treated = comparison.held_out, comparison.treated
-    buyers = int(control.buyers[-1]) if comparison.days else 0
+    held_out, treated = comparison.held_out, comparison.treated
+    buyers = int(held_out.buyers[-1]) if comparison.days else 0
     share = usual
     if buyers >= _ENOUGH_BUYERS or usual is None:
-        share = base_share(buyers, control.customers, comparison.days, comparison.horizon)
+        share = base_share(buyers, held_out.customers, comparison.days, comparison.horizon)
     if not share:
         return None
-    return Plan(treated.customers, control.customers, share, comparison.horizon)
+    return Plan(treated.customers, held_out.customers, share, comparison.horizon)
 
 
 def smallest_sentence(plan: Plan) -> str:

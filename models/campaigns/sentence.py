@@ -30,18 +30,18 @@ def decided_on(difference: Difference) -> int | None:
 
 def sentence(comparison: Comparison) -> str:
     """What the groups have done, the difference with its interval, and what may be said."""
-    treated, control = comparison.treated, comparison.held_out
+    treated, held_out = comparison.treated, comparison.held_out
     if not comparison.days:
         return (
             f"{many(treated.customers, 'customer is', 'customers are')} treated, "
-            f"{many(control.customers, 'is', 'are')} held out. "
+            f"{many(held_out.customers, 'is', 'are')} held out. "
             "The first day is not over: there is nothing to compare yet."
         )
-    bought, rest = treated.share[-1], control.share[-1]
+    bought, rest = treated.share[-1], held_out.share[-1]
     interval = _interval(comparison.share)
     return (
-        f"Of {many(treated.customers, 'treated customer')} {bought:.0%} have bought, of {control.customers:,} held out "
-        f"{rest:.0%}: {points_more(bought - rest)}{interval}. {_conclusion(comparison)}"
+        f"Of {many(treated.customers, 'treated customer')} {bought:.0%} have bought, of {held_out.customers:,} held "
+        f"out {rest:.0%}: {points_more(bought - rest)}{interval}. {_conclusion(comparison)}"
     )
 
 

@@ -1,1 +1,1 @@
-"""The mathematics of drift: reference, windows, population stability index, detection of a changed mean, challenger."""
+"""The mathematics of drift: reference, observed days, population stability index, ADWIN, challenger."""

@@ -37,7 +37,7 @@ class Shift(NamedTuple):
 
 
 class StandardisedAdwin:
-    """ADWIN over one value per window. A pure fold: the same series gives the same shifts.
+    """ADWIN over one value per observed day. A pure fold: the same series gives the same shifts.
 
     Examples
     --------

@@ -25,13 +25,13 @@ from models.units import Ints
 #: The fraction of the distance to a customer by which a centroid moves: an exponential memory of 1 / 0.002 = 500
 #: customers per centroid. benchmarks/drift_evidence.py shows how the challenger fits a real year (docs/drift.md).
 STEP = 0.002
-#: Number of customers that are sampled from every window; chosen by judgement (docs/drift.md).
+#: Number of customers that are sampled on every observed day; chosen by judgement (docs/drift.md).
 SAMPLE_SIZE = 32
 ORIGIN = "shadow"
 
 
 class Challenger:
-    """A model that starts as the champion and learns. A pure fold: the same windows give the same models."""
+    """A model that starts as the champion and learns. A pure fold: the same days give the same models."""
 
     def __init__(self, champion: SegmentModel) -> None:
         # Imported here because river takes a second to import and only drift observers need it.
@@ -58,7 +58,7 @@ class Challenger:
         Parameters
         ----------
         cutoff
-            ISO 8601 time of the last window learnt from; kept in the metadata.
+            ISO 8601 time of the last day learnt from; kept in the metadata.
         """
         champion = self._champion
         points = [_point(center) for _, center in sorted(self._kmeans.centers.items())]

@@ -1,6 +1,6 @@
-"""Drift observation: measure each window of event time against a model, and raise an alarm when the data has changed.
+"""Drift observation: measure each day of event time against a model, and raise an alarm when the data has changed.
 
-A window is a day. Each window is measured in these ways:
+Each day is measured in these ways:
 
 - **Incoming transactions**: the mean distance to the nearest centroid of customers who return after a pause, the mean
   value of a sale, the share of returns, the share of first purchases. R, F and M accumulate over a customer's lifetime
@@ -11,7 +11,7 @@ A window is a day. Each window is measured in these ways:
 - **Predictions**, if the model carries a rhythm model: how many customers, as they were 30 and 90 days ago, were
   predicted to order since, and how many did.
 
-An observer is a pure fold over windows, without clock or I/O: the same windows give the same numbers, so an observer
+An observer is a pure fold over days, without clock or I/O: the same days give the same numbers, so an observer
 that loses its state rebuilds it from the ledger. docs/drift.md has the evidence for the constants below
 (benchmarks/drift_evidence.py).
 """
@@ -48,10 +48,10 @@ WINDOW = MICROS_PER_DAY
 PRIMING_WINDOWS = 84
 #: The conventional threshold for a moderate shift (Siddiqi 2006); an alarm needs more than this and what chance allows.
 MODERATE_PSI = 0.1
-#: Number of consecutive windows above the threshold before an alarm. After a shop has closed for eleven days, its
+#: Number of consecutive days above the threshold before an alarm. After a shop has closed for eleven days, its
 #: recent customers look different for 28 + 11 = 39 days; six weeks is the next whole number of weeks (docs/drift.md).
 PERSISTENCE = 42
-#: Every this many windows, a snapshot of the challenger is kept; by judgement (docs/drift.md).
+#: Every this many days, a snapshot of the challenger is kept; by judgement (docs/drift.md).
 SNAPSHOT_WINDOWS = 28
 #: A mean or share of fewer customers or sales than this is not computed; by judgement (docs/drift.md).
 MIN_PER_WINDOW = 5
@@ -59,7 +59,7 @@ MIN_PER_WINDOW = 5
 #: values of consecutive days similar, and ADWIN mistakes such correlation for change (docs/drift.md).
 PAUSE_DAYS = 14
 
-#: Number of consecutive windows in which predictions count wrong before an alarm: a week, so that no single busy or
+#: Number of consecutive days on which predictions count wrong before an alarm: a week, so that no single busy or
 #: quiet day raises one; by judgement (docs/drift.md).
 WRONG_WINDOWS = 7
 
@@ -68,25 +68,25 @@ INCOMING = ("distance", "basket", "returns", "newcomers")
 
 
 class Window(Struct, frozen=True):
-    """One window of event time.
+    """One observed day of event time.
 
     Parameters
     ----------
     end
-        Microseconds, exclusive: a transaction at this moment is in the next window.
+        Microseconds, exclusive: a transaction at this moment is on the next day.
     base
         All customers who have ever bought, as of the end; under a model with a window, frequency and monetary value are
         those in it.
     arrivals
-        Shape (n,): rows of the base with a transaction in the window and no purchase in the :data:`PAUSE_DAYS` days
-        before the window.
+        Shape (n,): rows of the base with a transaction on the day and no purchase in the :data:`PAUSE_DAYS` days
+        before it.
     sales
-        Shape (m,): the amount of each sale in the window, in currency units.
+        Shape (m,): the amount of each sale on the day, in currency units.
     returns, newcomers
         Number of returns, and of customers with their first purchase.
     past
-        By days: the customers who had ordered so long before the end, and whether each has ordered since. Empty if the
-        model carries no rhythm model.
+        By days: the customers who had ordered this long before the end, and whether each has ordered since. Empty if
+        the model carries no rhythm model.
     """
 
     end: int
@@ -99,7 +99,7 @@ class Window(Struct, frozen=True):
 
 
 class Measurement(Struct, frozen=True):
-    """One number of a window.
+    """One number of an observed day.
 
     Parameters
     ----------
@@ -123,16 +123,16 @@ class Measurement(Struct, frozen=True):
 
 
 class Observation(Struct, frozen=True):
-    """All measurements of a window.
+    """All measurements of an observed day.
 
     Parameters
     ----------
     end
-        End of the window, in microseconds.
+        End of the day, in microseconds.
     raised
         New alarms; ``value`` is the value after the shift, ``reference`` the value before.
     challenger
-        A snapshot, on every alarm and every :data:`SNAPSHOT_WINDOWS` windows.
+        A snapshot, on every alarm and every :data:`SNAPSHOT_WINDOWS` days.
     """
 
     end: int
@@ -142,7 +142,7 @@ class Observation(Struct, frozen=True):
 
 
 class DriftObserver:
-    """Observes windows in order for one model.
+    """Observes days in order for one model.
 
     Parameters
     ----------
@@ -162,11 +162,11 @@ class DriftObserver:
 
     @property
     def reference(self) -> Reference | None:
-        """The model's own reference, or else that of the first window with enough customers."""
+        """The model's own reference, or else that of the first day with enough customers."""
         return self._reference
 
     def observe(self, window: Window) -> Observation | None:
-        """Measure the next window; None if it ends at ``begin`` or before."""
+        """Measure the next day; None if it ends at ``begin`` or before."""
         incoming = _incoming(self._model, window)
         shifts = {name: self._detectors[name].update(value) for name, value in incoming.items()}
         if window.end <= self._begin:

@@ -28,14 +28,14 @@ class Sample:
         self._hash = np.append(self._hash, _hashes(customer_ids))
 
     def among(self, rows: Ints, most: int = MOST_CUSTOMERS) -> Ints:
-        """At most so many of some rows: those with the lowest hash, which no order has an influence on."""
+        """At most this many of some rows: those with the lowest hash, which no order has an influence on."""
         if len(rows) <= most:
             return rows
         return rows[np.argpartition(self._hash[rows], most - 1)[:most]]
 
 
 class PastHistories:
-    """The histories of all customers as they were so many days ago, and all orders since then.
+    """The histories of all customers as they were this many days ago, and all orders since then.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class PastHistories:
         self._moment = np.concatenate([self._moment, moment])
 
     def at(self, now: int, sample: Sample) -> PastCustomers:
-        """The customers as they were so many days before ``now``, which never falls; ``sample`` knows all rows.
+        """The customers as they were this many days before ``now``, which never falls; ``sample`` knows all rows.
 
         An order at that very moment has come since, as the one at ``now`` comes later.
         """

@@ -115,7 +115,7 @@ class Nearest(NamedTuple):
 def nearest_centroids(model: SegmentModel, population: Population) -> Nearest:
     """The nearest centroid of each customer.
 
-    Under a model with a window, this says nothing of customers without a purchase in it: leave them out
+    Under a model with a window, this does not hold for customers without a purchase in it: leave them out
     (:func:`clustered`).
     """
     recency, frequency, monetary = _standardised(model, population)

@@ -1,7 +1,7 @@
-"""Windows of the ledger: R, F and M of all customers at the end of each day, and the transactions of that day.
+"""Observed days of the ledger: R, F and M of all customers at the end of each, and its transactions.
 
-A fold over transactions in order of event time: the cost of a window is its own transactions and one pass over all
-customers.
+A fold over transactions in order of event time: the cost of an observed day is its own transactions and one pass over
+all customers.
 """
 
 from collections.abc import Iterator
@@ -25,20 +25,20 @@ _LONG_AGO = np.iinfo(np.int64).min // 2
 
 
 def window_floor(micros: int) -> int:
-    """The end of the last window that ends at or before a moment, in microseconds; windows are days of UTC."""
+    """The end of the last day (of UTC) that ends at or before a moment, in microseconds."""
     return micros // WINDOW * WINDOW
 
 
 class WindowFold:
-    """The state of all customers at the end of the last window; monetary values are net or gross as in ``model``.
+    """The state of all customers at the end of the last day; monetary values are net or gross as in ``model``.
 
     Parameters
     ----------
     history
-        All customers before the first window, by ``customer_id``: ``frequency``, ``gross_units``,
+        All customers before the first day, by ``customer_id``: ``frequency``, ``gross_units``,
         ``returned_units``, ``first_purchase_at`` and ``last_purchase_at`` (missing for customers who have not bought).
     start
-        Microseconds: the beginning of the first window.
+        Microseconds: the beginning of the first day.
     counting
         Of a model with a trailing window: all transactions before the first window that it still has, in order of time,
         with the columns of :meth:`windows`.
@@ -63,7 +63,7 @@ class WindowFold:
             self._trailing.add(*self._columns(counting))
 
     def windows(self, transactions: pd.DataFrame, until: int) -> Iterator[Window]:
-        """Advance to a moment, and yield every window up to it.
+        """Advance to a moment, and yield every day up to it.
 
         Parameters
         ----------
@@ -71,7 +71,7 @@ class WindowFold:
             All transactions from ``reached`` (inclusive) to ``until`` (exclusive), in order of time: ``customer_id,
             occurred_at, kind, amount_units``.
         until
-            Microseconds: the end of the last window to yield.
+            Microseconds: the end of the last day to yield.
         """
         customer, moment, is_sale, amount = self._columns(transactions)
         ends = np.arange(self.reached, until, WINDOW) + WINDOW
@@ -132,14 +132,14 @@ class _Predictable:
         self._orders = {days: PastHistories(days, first, last, frequency) for days in HORIZONS}
 
     def at(self, end: int, customer: Ints, moment: Ints) -> dict[int, PastCustomers]:
-        """The customers by days before the end of a window with these orders."""
+        """The customers by days before the end of a day with these orders."""
         for orders in self._orders.values():
             orders.add(customer, moment)
         return {days: orders.at(end, self.sample) for days, orders in self._orders.items()}
 
 
 class _Trailing:
-    """What a trailing window of so many microseconds has: its transactions in order of time."""
+    """What a trailing window of this many microseconds has: its transactions in order of time."""
 
     def __init__(self, width: int) -> None:
         self._width = width

@@ -1,7 +1,7 @@
 """The MBG/NBD model of buying and its likelihood.
 
 While customers are alive, they order at random with a rate of their own; after every order, the first included, they
-are gone for ever with a probability of their own. Rates have a Gamma(r, alpha) distribution, probabilities a
+are gone forever with a probability of their own. Rates have a Gamma(r, alpha) distribution, probabilities a
 Beta(a, b) distribution. With x orders after the first, the last one at t_x, and age T, the likelihood of a customer is
 
     Gamma(r+x) alpha^r / Gamma(r) * B(a, b+x+1) / B(a, b) * (alpha+T)^-(r+x) * (1 + odds)
@@ -14,7 +14,7 @@ References
 Batislam, E. P., Denizel, M. & Filiztekin, A. (2007). Empirical validation and comparison of models for customer base
 analysis. International Journal of Research in Marketing 24(3), 201-209.
 Fader, P. S., Hardie, B. G. S. & Lee, K. L. (2005). "Counting your customers" the easy way: an alternative to the
-Pareto/NBD model. Marketing Science 24(2), 275-284: the BG/NBD model, in which nobody is gone after the first order.
+Pareto/NBD model. Marketing Science 24(2), 275-284: the BG/NBD model, in which none is gone after the first order.
 """
 
 from typing import NamedTuple

@@ -27,7 +27,7 @@ class RhythmPeriod(NamedTuple):
 
 
 class CheckedModel(NamedTuple):
-    """The model whose predictions are compared with what happened within the next so many ``days``, from ``begin`` on.
+    """The model whose predictions are compared with what happened within the next ``days``, from ``begin`` on.
 
     Parameters
     ----------

@@ -19,11 +19,11 @@ from models.units import Floats, Ints
 #: Weight of the penalty on differences of neighbouring rates. From 0 to 20 predictions hardly differ: see "How the
 #: settings were chosen" in docs/predictions.md.
 SMOOTHNESS = 5.0
-#: A fit needs so many customers with a second order; with fewer, four parameters are chance.
+#: A fit needs this many customers with a second order; with fewer, four parameters are chance.
 LEAST_REPEATERS = 10
 # Near the fit of Online Retail II. Other starts reach the same maximum (docs/predictions.md).
 _START = np.log([0.5, 50.0, 0.5, 2.0])
-#: Parameters stay within e^-8 and e^12: without evidence that anybody leaves, b would grow for ever.
+#: Parameters stay within e^-8 and e^12: without evidence that customers leave, b would grow forever.
 _BOUNDS = [(-8.0, 12.0)] * 4
 # A twentieth to twenty times the rate that a search begins with; chosen by judgement.
 _RATE_BOUNDS = [(-3.0, 3.0)] * HALF_MONTHS

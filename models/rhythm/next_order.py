@@ -1,7 +1,7 @@
 """When customers order next: probabilities, intervals, and the moment at which the probability falls to a border.
 
 Between orders of a customer who is alive, the rate has a Gamma(r+x, alpha+T) distribution. So the wait for the next
-order has a Lomax distribution, P(wait > h) = ((alpha+T) / (alpha+T+h))^(r+x), and nobody is gone before it.
+order has a Lomax distribution, P(wait > h) = ((alpha+T) / (alpha+T+h))^(r+x), and no customer is gone before it.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from models.units import Floats
 
 #: A root is found when a step moves it by less than this share of itself: rounding moves it by as much.
 _CLOSE = 1e-15
-#: Newton needs fewer than ten steps and bisection 60; so many are never needed.
+#: Newton needs fewer than ten steps and bisection 60; this many are never needed.
 _MOST_STEPS = 200
 
 

@@ -15,9 +15,9 @@ from models.rhythm.histories import Histories
 from models.rhythm.rhythm_model import RhythmModel, p_order
 from models.units import Bools, Floats, Ints
 
-#: Chance alone exceeds so many standard errors once in 370 times.
+#: Chance alone exceeds this many standard errors once in 370 times.
 STANDARD_ERRORS = 3.0
-#: And so many customers besides: the number of few customers is not normally distributed.
+#: And this many customers besides: the number of few customers is not normally distributed.
 FEW_CUSTOMERS = 3.0
 #: Calibration alone is hardly ever wrong by a larger share of the predicted number.
 TOLERANCE = 0.1

@@ -28,7 +28,7 @@ class RhythmError(ValueError):
 
 
 class Calibrations(Struct, frozen=True):
-    """How predictions were corrected by comparison with what happened in earlier windows.
+    """How predictions were corrected by comparison with what happened in calibration spans.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def p_order(model: RhythmModel, histories: Histories, now: int, days: int) -> Fl
     Raises
     ------
     ValueError
-        If the model is not calibrated for so many days.
+        If the model is not calibrated for this many days.
     """
     if days not in HORIZONS:
         raise ValueError(f"probabilities are calibrated for {HORIZONS[0]} and {HORIZONS[1]} days, not for {days}")

@@ -70,8 +70,8 @@ def milestones(buying: Buying, clock: SeasonalClock, histories: Histories, lost_
     Returns
     -------
     Milestones
-        Never before the last order. Nobody is lost before being due; who is lost before being overdue is never overdue,
-        so both moments are the same.
+        Never before the last order. No customer is lost before being due. One who is lost before being overdue is
+        never overdue, so both moments are the same.
     """
     seen = at_last_order(histories, clock)
     due = wait_quantile(buying, seen, DUE_SHARE)

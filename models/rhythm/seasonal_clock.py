@@ -34,7 +34,7 @@ _FIRST_DAY = int(KNOTS[0]) // MICROS_PER_DAY
 _CELL_OF_DAY: Ints = np.repeat(np.arange(len(KNOTS) - 1), np.diff(KNOTS) // MICROS_PER_DAY)
 #: A moment that never comes.
 NEVER = np.iinfo(np.int64).max
-#: What is due more than so many days of the clock after an order is due never.
+#: What is due more than this many days of the clock after an order is due never.
 HORIZON_DAYS = 36_500.0
 
 
@@ -86,7 +86,7 @@ class SeasonalClock(Struct, frozen=True, dict=True):
         return self.at(end) - self.at(begin)
 
     def after(self, begin: Ints, days: Floats) -> Ints:
-        """The moment that is so many days of the clock after another one, to the nearest microsecond.
+        """The moment that is this many days of the clock after another one, to the nearest microsecond.
 
         ``NEVER`` where ``days`` is not finite, is beyond :data:`HORIZON_DAYS`, or leads past the year 2299.
         """

@@ -8,7 +8,7 @@ from models.rhythm.histories import Histories
 from models.rhythm.rhythm_model import HORIZONS, RhythmModel, p_order, spend_as_customer
 from models.units import Floats
 
-#: Nobody knows whether a customer comes back one day; whether they do within so many days, the future shows.
+#: Whether a customer comes back one day can't be observed; whether they do within this many days can.
 DAYS_TO_COME_BACK = HORIZONS[1]
 
 

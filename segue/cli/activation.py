@@ -1,4 +1,4 @@
-"""Activating a model from the command line, and waiting until the workers have rescored everybody."""
+"""Activating a model from the command line, and waiting until the workers have rescored all customers."""
 
 from data.postgres import progress
 from data.postgres.database import engine
@@ -25,7 +25,7 @@ def activate_first(settings: Settings, model: SegmentModel) -> bool:
 
 
 def wait(open_session: LogSession, sent: Activation) -> None:
-    """Show how the workers apply an activation, until they have rescored everybody."""
+    """Show how the workers apply an activation, until they have rescored all customers."""
     try:
         with progress_bar(transient=False) as bar:
             task = bar.add_task("waiting for a worker", total=None)

@@ -51,9 +51,9 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Look at every rule again and again, and send one message when it begins and one when it is over, until Ctrl-C.
+    """Check every rule again and again until Ctrl-C: one message when its limit is exceeded, one when that is over.
 
-    A rule whose measure can't be found out for some minutes is a message of its own. One process is enough.
+    If a measure can't be found out for some minutes, that is a message of its own. One process is enough.
     """
     from runtime.health import WebServer
     from services.alerts.destinations import AppriseSender

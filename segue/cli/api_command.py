@@ -25,7 +25,7 @@ def api(
     ] = 5_000,
     no_keys: Annotated[
         bool,
-        typer.Option("--no-keys", help="Let everybody on this machine read and write; loopback only."),
+        typer.Option("--no-keys", help="Let every user of this machine read and write; loopback only."),
     ] = False,
 ) -> None:
     """Serve the HTTP API: post transactions, and ask for customers, their changes and the segments.

@@ -218,7 +218,9 @@ def _say_how_many(postgres: Engine, definition: AudienceDefinition) -> None:
         now = _now(connection)
         number = _count(connection, definition, now)
         if number is None:
-            messages.print("Nobody can be counted yet: the stream has no event time, or the model has no predictions.")
+            messages.print(
+                "There is nothing to count yet: the stream has no event time, or the model has no predictions."
+            )
             return
         everybody = " Every customer with a segment is." if to_text(definition) == EVERYONE else ""
         messages.print(f"{many(number, 'customer is', 'customers are')} in it now.{everybody}")

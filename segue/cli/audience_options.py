@@ -28,15 +28,15 @@ _Text = Optional[str]  # noqa: UP045
 Segments = Annotated[_Texts, _some("In this segment: its name or id. Give it again for another one.", "SEGMENT")]
 Risks = Annotated[_Texts, _some("In this risk state: on_rhythm, due, overdue or presumed_lost.", "STATE")]
 Countries = Annotated[_Texts, _some("In this country, as the shop writes it.", "COUNTRY")]
-RecencyAtLeast = Annotated[_Text, _some("At least so many whole days since the last order.", "DAYS")]
-RecencyAtMost = Annotated[_Text, _some("At most so many whole days since the last order.", "DAYS")]
-FrequencyAtLeast = Annotated[_Text, _some("At least so many orders.", "ORDERS")]
-FrequencyAtMost = Annotated[_Text, _some("At most so many orders.", "ORDERS")]
-SpendAtLeast = Annotated[_Text, _some("Net spend of at least so much: all orders minus all returns.", "AMOUNT")]
-SpendAtMost = Annotated[_Text, _some("Net spend of at most so much.", "AMOUNT")]
-StakeAtLeast = Annotated[_Text, _some("At least so much money at stake.", "AMOUNT")]
+RecencyAtLeast = Annotated[_Text, _some("At least this many whole days since the last order.", "DAYS")]
+RecencyAtMost = Annotated[_Text, _some("At most this many whole days since the last order.", "DAYS")]
+FrequencyAtLeast = Annotated[_Text, _some("At least this many orders.", "ORDERS")]
+FrequencyAtMost = Annotated[_Text, _some("At most this many orders.", "ORDERS")]
+SpendAtLeast = Annotated[_Text, _some("Net spend of at least this much: all orders minus all returns.", "AMOUNT")]
+SpendAtMost = Annotated[_Text, _some("Net spend of at most this much.", "AMOUNT")]
+StakeAtLeast = Annotated[_Text, _some("At least this much money at stake.", "AMOUNT")]
 MovedFrom = Annotated[
-    _Texts, _some("Has moved out of this segment, by a change that --moved-to and --since fit.", "SEGMENT")
+    _Texts, _some("Has moved out of this segment, by a change that fits --moved-to and --since, too.", "SEGMENT")
 ]
 MovedTo = Annotated[_Texts, _some("Has moved into this segment.", "SEGMENT")]
 Since = Annotated[_Text, _some("Moved on this day (UTC) or later, or in the last days: 2011-06-01 or 30d.", "DAY")]
@@ -59,7 +59,7 @@ def definition(where: str | None, options: Mapping[str, Any]) -> AudienceDefinit
     if where is not None and named:
         fail("give the filters in --where, or as options of their own")
     if where is None and not named:
-        fail("say who is in it, for example --segment Champions --risk overdue; `--where everyone` is everybody")
+        fail("say who is in it, for example --segment Champions --risk overdue; `--where everyone` is every customer")
     if where is not None:
         return parse(where)
     found = {field.attribute: _value(field.name, named[field.name]) for field in FIELDS if field.name in named}

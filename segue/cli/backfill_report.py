@@ -84,7 +84,7 @@ def notes(found: Backfill, by: Grain) -> Iterator[str]:
         else:
             yield f"{whole}, and no {by} begins between then and {until}: nothing is compared."
     elif not found.periods:
-        yield f"Nobody had ordered by {until}: nothing is compared."
+        yield f"No customer had ordered by {until}: nothing is compared."
     if found.periods:
         yield _equality(found)
     if known.forgotten:

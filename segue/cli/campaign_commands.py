@@ -55,7 +55,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the campa
 def start(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="Small letters, digits, dots, dashes and underscores. It stays for good."),
+        typer.Argument(metavar="NAME", help="Small letters, digits, dots, dashes and underscores. It never changes."),
     ],
     source: Annotated[
         Optional[Path],  # noqa: UP045
@@ -67,7 +67,7 @@ def start(
     ] = None,
     audience: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="NAME", help="The customers: everybody who is in a saved audience now."),
+        typer.Option(metavar="NAME", help="The customers: all who are in a saved audience now."),
     ] = None,
     horizon: Annotated[
         int, typer.Option(parser=_days, metavar="DAYS", help="How long orders count, in event time, such as 30d.")
@@ -143,7 +143,7 @@ def _listed(source: Path) -> Sequence[str]:
 
 @app.command()
 def publish(name: Name) -> None:
-    """Write a campaign to its topic whose start was interrupted. What the topic has already is not written again."""
+    """Write a campaign whose start was interrupted to its topic. What the topic has already is not written again."""
     from producers.campaigns import publish as write
 
     settings = Settings()

@@ -55,7 +55,7 @@ def changes(
     ] = None,
     tail: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(min=0, help="Of the changes so far, print only the last ones, so many."),
+        typer.Option(min=0, help="Print only the last N of the changes so far."),
     ] = None,
     start: Annotated[
         Literal["beginning", "now"],

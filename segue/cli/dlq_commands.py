@@ -145,10 +145,10 @@ def discard_them(
     reason: Reason = None,
     log_id: LogId = None,
 ) -> None:
-    """Discard dead letters: they need no retry. They are no longer counted as waiting, and no retry of all takes them.
+    """Discard dead letters, which need no retry. They no longer count as waiting, and a retry of all leaves them out.
 
-    When they were discarded, by which Postgres user and why stays with them: `segue dlq show` shows it. Their bytes
-    stay, too, until `segue prune` deletes them. To take a decision back, retry the dead letter by its id.
+    `segue dlq show` shows when they were discarded, by which Postgres user, and why. Their bytes stay until `segue
+    prune` deletes them. To undo a decision, retry the dead letter by its id.
     """
     _check_choice(which, everything, reason)
     text = " ".join(why.split())

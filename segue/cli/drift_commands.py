@@ -61,7 +61,7 @@ def watch(
     observer = StreamObserver(postgres, refits=policy != "off", promote=promote if policy == "promote" else None)
     service = DriftService(postgres, observer, DriftPublisher(settings.brokers, settings.drift_topic))
     if once:
-        messages.print(f"{many(service.observe(), 'new window')} observed")
+        messages.print(f"{many(service.observe(), 'new day')} observed")
         return
     if settings.web_port:
         WebServer(service.health).start(settings.web_host, settings.web_port)

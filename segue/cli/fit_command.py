@@ -67,7 +67,7 @@ def fit_model(
         Optional[bool],  # noqa: UP045
         typer.Option(
             "--rank-order/--no-rank-order",
-            help="Let no better segment be silent for longer than a worse one: time alone then promotes nobody. By "
+            help="Let no better segment be silent for longer than a worse one: time alone then promotes none. By "
             "default the preset's: yes.",
         ),
     ] = None,
@@ -77,7 +77,7 @@ def fit_model(
             min=RECENCY_UNITS[0],
             max=RECENCY_UNITS[1],
             metavar="DAYS",
-            help="Count recency in units of so many days before the logarithm: shorter differences count little. By "
+            help="Count recency in units of this many days before the logarithm: shorter differences count little. By "
             "default the preset's: 90.",
         ),
     ] = None,
@@ -86,8 +86,8 @@ def fit_model(
         typer.Option(
             parser=windows.window,
             metavar="DURATION",
-            help="Let F and M count the orders and returns of the last days only, such as 365d; whoever has none is "
-            "Inactive. By default they count all.",
+            help="Let F and M count the orders and returns of the last days only, such as 365d; a customer without "
+            "one is Inactive. By default they count all.",
         ),
     ] = None,
     out: Annotated[
@@ -119,10 +119,10 @@ def fit_model(
     model, and `segue models import` registers it.
 
     Recency (in units of 90 days), frequency and monetary value are log-transformed and standardised; KMeans finds k
-    segments, in rank order, so that time alone promotes nobody. Each segment gets the persona that it resembles most,
-    and keeps the champion's name if it means the same. The first registered model becomes the champion, a later one the
-    challenger: see `segue models compare` and `segue models activate`. If workers have collected customers without a
-    model, the first model is activated at once, through the log.
+    segments, in rank order, so that time alone promotes no customer. Each segment gets the persona that it resembles
+    most, and keeps the champion's name if it means the same. The first registered model becomes the champion, a later
+    one the challenger: see `segue models compare` and `segue models activate`. If workers have collected customers
+    without a model, the first model is activated at once, through the log.
     """
     from batch.assignments import assignments
     from batch.export import write_model
@@ -194,7 +194,7 @@ def _register(settings: Settings, registry: "Registry", model: SegmentModel, out
             from segue.cli.activation import activate_first
 
             if activate_first(settings, model):
-                messages.print("Everybody who has bought has a segment.")
+                messages.print("Every customer who has bought has a segment.")
     elif registry.reason is not None:
         following = (
             "add `-o model.json` to keep the model, or start `segue up` and fit again"

@@ -38,7 +38,7 @@ from segue.cli.reading_options import mention
 from segue.cli.windows import mention_if_everything_counts
 
 DAY = timedelta(days=1)
-#: A first model of a stream needs so many customers for each segment: fewer are chance.
+#: A first model of a stream needs this many customers for each segment: fewer are chance.
 CUSTOMERS_PER_SEGMENT = 10
 #: A larger share of moves in the wrong direction is worth a warning.
 WRONG_SHARE = 0.01
@@ -228,7 +228,7 @@ def _measure(number: float) -> str:
 def _summary(result: FitResult, money: Money) -> Table:
     rows = [
         [persona, f"{size:,}", f"{recency:,.1f}", f"{frequency:,.1f}", money.exact(monetary)]
-        # Perhaps nobody is inactive; then there is no mean.
+        # Perhaps no customer is inactive; then there is no mean.
         if size
         else [persona, "0", "—", "—", "—"]
         for persona, size, recency, frequency, monetary in result.summary.itertuples(index=False)

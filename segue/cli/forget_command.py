@@ -22,7 +22,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait for the worker.")] = False,
 ) -> None:
-    """Forget a customer for good: delete what is stored, and drop every later record of theirs.
+    """Forget a customer permanently: delete what is stored, and drop every later record of theirs.
 
     An erasure is written into the log. The worker deletes the customer's transactions, profile, changes, risk changes
     and dead letters, and publishes a tombstone to the segments topic. A keyed hash of the id remains, so that reading
@@ -34,7 +34,7 @@ def forget(
     from producers.log_session import session
 
     if not yes and not sys.stdin.isatty():
-        fail("there is no terminal to ask on whether the customer is to be forgotten for good: add --yes")
+        fail("there is no terminal to ask on whether the customer is to be forgotten permanently: add --yes")
     if not yes:
         typer.confirm(f"Forget customer {visible(customer)}? This can't be undone.", abort=True, err=True)
     settings = Settings()
@@ -52,9 +52,9 @@ def forget(
             erasure.wait(open_session, customer, partition, end)
             # Now Postgres has no membership left that somebody could still write to the topic.
             campaigns.forget(settings, open_session.postgres, customer)
-        undelivered = erasures.forget_undelivered(open_session.postgres, customer)
+        abandoned = erasures.forget_abandoned(open_session.postgres, customer)
         totals = erasures.totals(open_session.postgres)
-    changes = many(undelivered, "undelivered change of webhooks is", "undelivered changes of webhooks are")
-    kept = f" {changes} deleted, too." if undelivered else ""
+    changes = many(abandoned, "abandoned change of webhooks is", "abandoned changes of webhooks are")
+    kept = f" {changes} deleted, too." if abandoned else ""
     text = f"Customer {visible(customer)} is forgotten.{kept} Forgotten in all: {totals.customers:,}."
     messages.print(text, markup=False, soft_wrap=True)

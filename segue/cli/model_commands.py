@@ -68,7 +68,7 @@ def show(model: options.Model = model_registry.CHAMPION, as_json: options.AsJson
         for segment in found.segments
     ]
     columns = ["persona", "customers", "recency", "frequency", "monetary"]
-    output.print(table(f"Model {found.version}: centres in standard deviations", columns, rows))
+    output.print(table(f"Model {found.version}: centroids in standard deviations", columns, rows))
     definition = {"monetary": found.monetary, "transform": found.transform, "recency_unit": _unit(found)}
     if found.window_days is not None:
         definition["window"] = last_days(found.window_days)

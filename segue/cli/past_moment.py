@@ -73,6 +73,6 @@ def say_of_past(now: AudienceMoment) -> None:
         return
     lines = notes(now.past.known)
     if now.past.model is None:
-        lines.insert(0, "There was no model yet, so nobody was in a segment.")
+        lines.insert(0, "There was no model yet, so no customer was in a segment.")
     for line in [*lines, "Countries are the present ones."]:
         messages.print(line, markup=False, soft_wrap=True)

@@ -13,6 +13,6 @@ def fixed_port(port: int, address: str = LOOPBACK) -> int:
 
 
 def refuse_port_in_use(port: int, address: str = LOOPBACK, option: str = "--port") -> None:
-    """Refuse a port that is in use: a server could not start, and the local stack would restart it for ever."""
+    """Refuse a port that is in use: a server could not start, and the local stack would restart it forever."""
     if not is_free(port, address):
         fail(f"port {port} is taken; choose another {option}")

@@ -48,7 +48,7 @@ def prune(
         ("audit", done.acts, "SEGUE_AUDIT_RETENTION"),
     ):
         messages.print(
-            f"{what}: kept for ever ({setting} is not set)" if count is None else f"{what}: {count:,} {verb}"
+            f"{what}: kept indefinitely ({setting} is not set)" if count is None else f"{what}: {count:,} {verb}"
         )
     if done.risk_changes:
         messages.print(f"risk changes: {done.risk_changes:,} {verb}")

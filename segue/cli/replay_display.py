@@ -79,7 +79,7 @@ class ReplayLines:
             self._say(f"{_activity(state)}: {when}, {state.sent:,} of {state.total:,} sent, lag {state.lag:,}")
 
 
-class LagAlarm:
+class LagWarning:
     """Reports once that the lag has not fallen for ten seconds; rearmed when it falls. Call it with every state."""
 
     def __init__(self, say: Callable[[], None], now: Callable[[], float] = time.monotonic) -> None:

@@ -30,7 +30,7 @@ from runtime.counts import many
 from runtime.settings import Settings
 from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, spinner
-from segue.cli.replay_display import LagAlarm, replay_bar
+from segue.cli.replay_display import LagWarning, replay_bar
 from segue.cli.replay_report import exit_code, print_dry_run, report, write_lines
 
 _NO_MODEL = (
@@ -132,12 +132,12 @@ def _send(replaying: ReplaySession, plan: Plan, pace: Pace, choices: Choices) ->
 
 
 def _run(replaying: ReplaySession, plan: Plan, section: Section, pace: Pace) -> ReplayResult:
-    lag_alarm = LagAlarm(lambda: messages.print(_waiting_reason(replaying.postgres), style="yellow"))
+    lag_warning = LagWarning(lambda: messages.print(_waiting_reason(replaying.postgres), style="yellow"))
     with replay_bar(f"replaying {pace.speed}") as bar:
 
         def show(state: ReplayState) -> None:
             bar(state)
-            lag_alarm(state)
+            lag_warning(state)
 
         try:
             return replaying.run(plan.dataset, section, pace.speed, show, pace.rate, plan.records())

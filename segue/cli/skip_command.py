@@ -1,4 +1,4 @@
-"""``segue skip``: have a record skipped that keeps a partition from continuing."""
+"""``segue skip``: skip a record that keeps a partition from continuing."""
 
 from typing import Annotated
 
@@ -23,9 +23,11 @@ def skip(
     partition: Annotated[int, typer.Argument(min=0, metavar="PARTITION", help="The number of the partition.")],
     offset: Annotated[int, typer.Argument(min=0, metavar="OFFSET", help="The offset of the record.")],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; stored with the record.")],
-    force: Annotated[bool, typer.Option("--force", help="Also if the partition is neither failing nor stuck.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Skip even if the partition is neither failing nor stuck.")
+    ] = False,
 ) -> None:
-    """Have one record skipped, as the last resort for a partition that does not continue by itself.
+    """Skip one record, as the last resort for a partition that does not continue by itself.
 
     The record becomes a dead letter with your reason: `segue dlq show` shows it, and `segue dlq retry` writes it to the
     log again. Segue finds most such records itself; see docs/operations.md first.

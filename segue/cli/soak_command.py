@@ -32,7 +32,7 @@ def soak(
             min=0,
             max=options.A_WEEK_IN_MINUTES,
             callback=options.number,
-            help="Start further rounds until so many minutes have passed.",
+            help="Start further rounds until this many minutes have passed.",
         ),
     ] = 0,
     as_json: options.AsJson = False,

@@ -37,9 +37,7 @@ TASKS = (
         ("segue control pause", "segue control resume", "segue control speed 500x"),
     ),
     Task("see the stream's progress, and whether a partition is stuck", ("segue status",)),
-    Task(
-        "have a record skipped that keeps a partition from continuing", ("segue skip PARTITION OFFSET --reason TEXT",)
-    ),
+    Task("skip a record that keeps a partition from continuing", ("segue skip PARTITION OFFSET --reason TEXT",)),
     Task("forget a customer", ("segue forget CUSTOMER",)),
     Task("check a set-up, and read what to do", ("segue doctor",)),
     Task("see every setting, and where its value comes from", ("segue settings",)),
@@ -112,7 +110,7 @@ TASKS = (
     ),
     Task("run one more worker, or only a dashboard", ("segue worker", "segue dashboard")),
     Task("create or upgrade the database schema and its roles", ("segue migrate",)),
-    Task("create the topics as somebody who may", ("segue topics",)),
+    Task("create the topics as a user who may", ("segue topics",)),
     Task("delete old changes, dead letters and rows of the audit from Postgres", ("segue prune",)),
     Task("see who did what, and who downloaded what", ("segue audit",)),
     Task(

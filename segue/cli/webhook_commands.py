@@ -84,7 +84,7 @@ def run(
             return webhook
 
     done = asyncio.run(deliver())
-    messages.print(f"{done.delivered:,} delivered, {done.given_up:,} abandoned")
+    messages.print(f"{done.delivered:,} delivered, {done.abandoned:,} abandoned")
 
 
 @app.command()
@@ -142,8 +142,8 @@ def dead(
     """Show the number of abandoned changes by reason, and the newest ones."""
     settings = Settings()
     postgres = connect(settings)
-    reasons = webhooks.dead_by_reason(postgres, settings.webhook_name)[:limit]
-    newest = webhooks.newest_dead(postgres, settings.webhook_name, limit)
+    reasons = webhooks.abandoned_by_reason(postgres, settings.webhook_name)[:limit]
+    newest = webhooks.newest_abandoned(postgres, settings.webhook_name, limit)
     if as_json:
         letters = [row._asdict() | {"event": msgspec.Raw(row.event)} for row in newest]
         content = {"reasons": [row._asdict() for row in reasons], "dead_letters": letters}
@@ -204,7 +204,7 @@ def retry_them(
         found.update(delivered=delivered, failed=failed)
     messages.print(f"{delivered:,} delivered, {failed:,} failed again")
     if failed:
-        for row in webhooks.dead_by_reason(postgres, settings.webhook_name):
+        for row in webhooks.abandoned_by_reason(postgres, settings.webhook_name):
             if row.waiting:
                 messages.print(f"{many(row.waiting, 'waits', 'wait')}: {row.reason}", markup=False, soft_wrap=True)
         raise typer.Exit(1)
@@ -250,4 +250,4 @@ def _change(which: str) -> tuple[str, int]:
 def _abandoned_change(postgres: Engine, webhook: str, customer: str, sequence: int) -> "Delivery":
     from services.webhooks.schedule import Delivery
 
-    return Delivery(0, 0, customer, sequence, webhooks.find_dead(postgres, webhook, customer, sequence))
+    return Delivery(0, 0, customer, sequence, webhooks.find_abandoned(postgres, webhook, customer, sequence))

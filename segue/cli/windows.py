@@ -28,6 +28,6 @@ def mention_if_everything_counts(window_days: int | None, first: datetime, as_of
         return
     messages.print(
         f"The data begins {many((as_of - first).days, 'day')} before {as_of:%Y-%m-%d}, so everything is in "
-        f"{last_days(window_days)}: nobody is Inactive yet.",
+        f"{last_days(window_days)}: no customer is Inactive yet.",
         soft_wrap=True,
     )

@@ -4,7 +4,7 @@ from runtime.backoff import doubled
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 10.0
-#: After a run of so many seconds, earlier deaths no longer count.
+#: After a run of this many seconds, earlier deaths no longer count.
 LONG_LIFE = 10.0
 
 

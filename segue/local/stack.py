@@ -138,7 +138,7 @@ class Stack:
         return self._start(name, [sys.executable, "-m", "stream_app"], own | dict(environment or {}))
 
     def dismiss(self, child: ChildProcess) -> None:
-        """Stop a process for good."""
+        """Stop a process permanently."""
         self._supervisor.dismiss(child)
 
     def start_dashboard(self, port: int, operator: bool = False) -> ChildProcess:

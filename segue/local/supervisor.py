@@ -39,7 +39,7 @@ class Supervisor:
         return child
 
     def dismiss(self, child: ChildProcess) -> None:
-        """Stop a child for good."""
+        """Stop a child permanently."""
         self.children.remove(child)
         child.stop()
         self._changed()

@@ -15,12 +15,12 @@ from runtime.errors import SegueError
 
 _NAME = re.compile(r"[A-Za-z0-9][\w-]{0,63}")
 _SHOWN = 300
-#: Texts of so many characters are masked wherever they are.
+#: Texts of this many characters are masked wherever they are.
 _LONG = 4
 
 
 class DestinationError(SegueError):
-    """Destinations that can't be used, or one that did not take a message."""
+    """Destinations that can't be used, or one that did not accept a message."""
 
 
 class Sender(Protocol):
@@ -94,11 +94,11 @@ class AppriseSender:
             target.add(address)
             accepted = bool(target.notify(body=body, title=title, body_format=NotifyFormat.TEXT))
         except Exception as error:
-            raise DestinationError(f"{destination} did not take the message: {type(error).__name__}") from None
+            raise DestinationError(f"{destination} did not accept the message: {type(error).__name__}") from None
         finally:
             logger.removeHandler(reasons)
         if not accepted:
-            raise DestinationError(f"{destination} did not take the message: {_masked(reasons.lines, address)}")
+            raise DestinationError(f"{destination} did not accept the message: {_masked(reasons.lines, address)}")
 
 
 class _Reasons(logging.Handler):

@@ -55,7 +55,7 @@ class Sources:
     states: Callable[[], StreamStates]
 
 
-#: Before its first comparison, a model has been active for so long in days that have ended and may be observed.
+#: Before its first comparison, a model has been active for this long in days that have ended and may be observed.
 _UNOBSERVED = (min(HORIZONS) - 1) * MICROS_PER_DAY
 _NO_BROKER = "no broker answers with the end of the log"
 
@@ -142,7 +142,7 @@ def _nothing_compared(postgres: Engine, version: str, observed: datetime | None)
         raise NotFoundError(f"no day of the model {version} has been observed: `segue drift watch` does so")
     if from_micros(first) > (observed or now.event_time):
         return Measured(0.0, f"nothing to compare before {from_micros(first):%Y-%m-%d}", observed or now.event_time)
-    return Measured(0.0, "nothing to compare: nobody had ordered 30 days before", observed)
+    return Measured(0.0, "nothing to compare: no customer had ordered 30 days before", observed)
 
 
 def _error(row: Row[Any]) -> float:

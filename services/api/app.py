@@ -89,7 +89,7 @@ class Api:
     buckets: dict[str, Bucket] = field(default_factory=dict)
 
     def wait_seconds(self, key: ApiKey, items: int) -> float:
-        """0 if a key may post so many transactions now, else the seconds until it may."""
+        """0 if a key may post this many transactions now, else the seconds until it may."""
         now = time.monotonic()
         bucket = self.buckets.setdefault(key.key_id, Bucket.full(self.rate, now))
         return bucket.wait_seconds(items, now)

@@ -1,7 +1,7 @@
 """What the HTTP API answers about audiences.
 
 Who is in an audience may take seconds to find out in a large shop. So it happens in a thread, for one request after the
-other, and a count is given again for some seconds.
+other, and a count is cached for some seconds.
 """
 
 import asyncio

@@ -30,7 +30,7 @@ class BusyError(RuntimeError):
 
 
 class RefusedError(RuntimeError):
-    """Kafka refuses a record for good."""
+    """Kafka refuses a record permanently."""
 
 
 class AcknowledgedLog:

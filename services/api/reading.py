@@ -78,7 +78,7 @@ class Reader:
             return found
 
     async def customer(self, customer_id: str) -> Customer | None:
-        """A customer as of the watermark; None if nobody has this id."""
+        """A customer as of the watermark; None if no customer has this id."""
         if _NUL in customer_id:
             return None
         row, model = await self._customer(customer_id)
@@ -127,7 +127,7 @@ class Reader:
         return row, model
 
     async def changes(self, customer_id: str, after: int, limit: int) -> Changes | None:
-        """A customer's changes with a number above ``after``; None if nobody has this id."""
+        """A customer's changes with a number above ``after``; None if no customer has this id."""
         if _NUL in customer_id:
             return None
         columns = segment_changes.c

@@ -8,8 +8,8 @@ from sqlalchemy.exc import DBAPIError
 
 log = structlog.get_logger(__name__)
 
-#: A leader that has asked Postgres nothing for so long is dead or frozen. A healthy one asks twice a second, and waits
-#: half a minute at most for the broker.
+#: A leader that has asked Postgres nothing for this long is dead or frozen. A healthy one asks twice a second, and
+#: waits half a minute at most for the broker.
 SILENCE = timedelta(seconds=90)
 
 # Any number will do that no other lock of Segue uses.

@@ -35,7 +35,7 @@ def summary(alarm: Row[Any]) -> str:
     now, before = alarm.value, alarm.reference
     match alarm.measure:
         case "distance":
-            return f"Customers are {now:.2f} standard deviations from their segment's centre, {before:.2f} before."
+            return f"Customers are {now:.2f} standard deviations from their segment's centroid, {before:.2f} before."
         case "basket":
             by = f" ({now / before - 1:+.0%})" if before else ""
             return f"A typical sale is worth {now:,.2f}, {before:,.2f} before{by}."

@@ -10,22 +10,22 @@ THRESHOLD = "Value beyond which a measure counts towards an alarm: above it, or 
 
 
 class DriftMetrics:
-    """Metrics of the newest window in Postgres. Another thread reads them than the one that writes them."""
+    """Metrics of the newest observed day in Postgres. Another thread reads them than the one that writes them."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._value = self._gauge("segue_drift_value", "A measure in the newest window.", "measure", "name")
+        self._value = self._gauge("segue_drift_value", "A measure on the newest observed day.", "measure", "name")
         self._threshold = self._gauge("segue_drift_threshold", THRESHOLD, "measure", "name")
         self._active = self._gauge("segue_drift_alarm", "1 where a measure is in alarm.", "measure", "name")
         self._raised = self._gauge("segue_drift_alarms", "Alarms raised for the active model.", "measure")
         self._window_end = Gauge(
-            "segue_drift_window_end_seconds", "End of the newest window, in event time.", registry=self.registry
+            "segue_drift_window_end_seconds", "End of the newest observed day, in event time.", registry=self.registry
         )
-        self._windows = Counter("segue_drift_windows", "Windows observed.", registry=self.registry)
+        self._windows = Counter("segue_drift_windows", "Days observed.", registry=self.registry)
         ProcessCollector(registry=self.registry)
 
     def observed(self, engine: Engine, version: str | None, windows: int) -> None:
-        """Update the metrics after ``windows`` new windows, or after ``version`` has become the champion."""
+        """Update the metrics after ``windows`` newly observed days, or after ``version`` has become the champion."""
         self._windows.inc(windows)
         measurements = [] if version is None else drift.newest(engine, version)
         for gauge in (self._value, self._threshold, self._active, self._raised):

@@ -1,10 +1,10 @@
-"""Observes what the workers have committed, window by window of event time, and stores measurements and alarms.
+"""Observes what the workers have committed, one day of event time after the other, and stores measurements and alarms.
 
-A window is observed when the watermark of every partition has passed its end. So the result does not depend on batches,
+A day is observed when the watermark of every partition has passed its end. So the result does not depend on batches,
 workers or speed. It does not depend on crashes either: on a start, everything that decides an alarm is recomputed from
 the ledger, and results that are stored already are kept.
 
-The exception are transactions that arrive after the tick that promised completeness: a window is observed only once.
+The exception are transactions that arrive after the tick that promised completeness: a day is observed only once.
 """
 
 from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ class StreamObserver:
         self._finished: set[ModelPeriod] = set()
 
     def observe(self) -> int:
-        """Observe all windows that have closed since the last call, and return the number of new ones."""
+        """Observe all days that have ended since the last call, and return the number of new ones."""
         # Autocommit: a transaction that stayed open would keep Postgres from vacuuming rows that the workers update.
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             if not connection.execute(_LOCK).scalar_one():
@@ -86,7 +86,7 @@ class StreamObserver:
         return new
 
     def _start(self, connection: Connection, period: ModelPeriod, limit: int) -> "ModelPeriodFold | None":
-        """Return a fold from the beginning of a model period; None if all its closed windows are stored."""
+        """Return a fold from the beginning of a model period; None if all its days that have ended are stored."""
         seen = drift.newest_window(connection, period)
         if seen is not None and to_micros(seen) >= limit:
             return None
@@ -138,7 +138,7 @@ class StreamObserver:
 
 
 class ModelPeriodFold:
-    """The observation of one model period up to a window; ``superseded`` once another model has been activated."""
+    """The observation of one model period up to a day; ``superseded`` once another model has been activated."""
 
     def __init__(self, period: ModelPeriod, model: SegmentModel, begin: int, fold: WindowFold, seen: int) -> None:
         self.model = model
@@ -151,7 +151,7 @@ class ModelPeriodFold:
     def start(
         cls, engine: Engine, connection: Connection, period: ModelPeriod, seen: datetime | None, limit: int
     ) -> "ModelPeriodFold | None":
-        """Start at the first window; None before it has closed. ``seen`` is the end of the last stored window."""
+        """Start at the first day; None before it has ended. ``seen`` is the end of the last stored day."""
         model = model_registry.load(engine, period.model_version)
         begin = _begin(connection, period, model)
         if begin is None or limit <= begin:
@@ -167,18 +167,18 @@ class ModelPeriodFold:
         return self._period[:2] == period[:2]
 
     def is_new(self, observed: Observation) -> bool:
-        """Return whether a window has not been stored before."""
+        """Return whether a day has not been stored before."""
         return observed.end > self._seen
 
     def may_refit(self, observed: Observation) -> bool:
-        """Return whether drift in this window leads to a refit; if so, the next refit has to wait."""
+        """Return whether drift on this day leads to a refit; if so, the next refit has to wait."""
         if observed.end < self._refit_from or self.superseded:
             return False
         self._refit_from = observed.end + REFIT_PAUSE
         return True
 
     def windows(self, connection: Connection, limit: int) -> Iterator[Observation]:
-        """Observe every window up to ``limit``, in microseconds of event time."""
+        """Observe every day up to ``limit``, in microseconds of event time."""
         while self._fold.reached < limit:
             stop = min(limit, self._fold.reached + _CHUNK_WINDOWS * WINDOW)
             rows = transactions_between(connection, from_micros(self._fold.reached), from_micros(stop))
@@ -199,7 +199,7 @@ def _counting(connection: Connection, model: SegmentModel, start: int) -> pd.Dat
 def _unlock(connection: Connection) -> None:
     """Release the lock. An error here would hide the original one, so it is not raised.
 
-    A connection that can't release the lock is closed, which does: back in the pool it would hold the lock for ever.
+    A connection that can't release the lock is closed, which does: back in the pool it would hold the lock forever.
     """
     try:
         connection.execute(_UNLOCK)
@@ -210,7 +210,7 @@ def _unlock(connection: Connection) -> None:
 def _begin(connection: Connection, period: ModelPeriod, model: SegmentModel) -> int | None:
     """Return where observation begins: at the end of the training data or at the activation, whichever is later.
 
-    A model without a cutoff is compared with the first windows of the stream.
+    A model without a cutoff is compared with the first observed days of the stream.
     """
     moments = [moment for moment in (period.since, _cutoff(model)) if moment is not None]
     if moments:

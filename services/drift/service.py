@@ -44,7 +44,7 @@ class DriftService:
         self.health = DriftHealth(self._metrics)
 
     def observe(self) -> int:
-        """Observe all closed windows, publish new alarms, and return the number of new windows."""
+        """Observe all days that have ended, publish new alarms, and return the number of days that were new."""
         # After a failure it is unknown what was stored, so the next run updates all metrics.
         shown, self._shown = self._shown, None
         windows = self._observer.observe()

@@ -41,7 +41,7 @@ class Sink:
         Raises
         ------
         WriteError
-            If Kafka refuses a record for good.
+            If Kafka refuses a record permanently.
         """
         while True:
             left = self._producer.flush(_POLL_SECONDS)

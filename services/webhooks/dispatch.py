@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from services.webhooks.schedule import Accepted, Delivery, Outcome, Policy, Schedule, Settled
+from services.webhooks.schedule import Accepted, Delivery, Finished, Outcome, Policy, Schedule
 
 log = structlog.get_logger(__name__)
 
@@ -17,12 +17,12 @@ Send = Callable[[Delivery, datetime], Awaitable[Outcome]]
 
 
 class Dispatcher:
-    """Runs each attempt in its own task, and calls ``settled`` for each delivery that is finished."""
+    """Runs each attempt in its own task, and calls ``finished`` for each delivery that is finished."""
 
-    def __init__(self, policy: Policy, send: Send, settled: Callable[[Delivery, Settled], None]) -> None:
+    def __init__(self, policy: Policy, send: Send, finished: Callable[[Delivery, Finished], None]) -> None:
         self._schedule = Schedule(policy)
         self._send = send
-        self._settled = settled
+        self._finished = finished
         self._changed = asyncio.Event()
         self._attempts: set[asyncio.Task[None]] = set()
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
@@ -69,13 +69,13 @@ class Dispatcher:
     async def _attempt(self, delivery: Delivery) -> None:
         outcome = await self._send(delivery, datetime.now(UTC))
         was_down = self._schedule.is_down
-        settled = self._schedule.finish(delivery, outcome, time.monotonic(), self._random.random())
+        finished = self._schedule.finish(delivery, outcome, time.monotonic(), self._random.random())
         if was_down and not self._schedule.is_down:
             log.info("the receiver is back")
         elif self._schedule.is_down and not was_down and not isinstance(outcome, Accepted):
             log.warning("the receiver seems to be down; retrying with pauses", reason=outcome.reason)
-        if settled is not None:
-            self._settled(delivery, settled)
+        if finished is not None:
+            self._finished(delivery, finished)
 
     def _ended(self, attempt: asyncio.Task[None]) -> None:
         # A crashed attempt stays in the set: the next step raises its exception.

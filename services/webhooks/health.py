@@ -13,7 +13,7 @@ class WebhookStatus(Protocol):
     """The status of a running webhook. Another thread reads it than the one that updates it."""
 
     delivered: int
-    given_up: int
+    abandoned: int
 
     @property
     def waiting(self) -> int:
@@ -58,7 +58,7 @@ class WebhookHealth:
         """Yield the current metrics, for the registry."""
         webhook = self._webhook
         yield CounterMetricFamily("segue_webhook_delivered", "Changes that were delivered.", webhook.delivered)
-        yield CounterMetricFamily("segue_webhook_given_up", "Changes that were abandoned.", webhook.given_up)
+        yield CounterMetricFamily("segue_webhook_given_up", "Changes that were abandoned.", webhook.abandoned)
         for name, text, value in (
             ("waiting_changes", "Changes read, and neither delivered nor abandoned.", webhook.waiting),
             ("receiver_down", "1 while the receiver is considered down.", webhook.receiver_is_down),

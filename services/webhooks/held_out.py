@@ -24,7 +24,7 @@ class HeldOut:
         Raises
         ------
         sqlalchemy.exc.SQLAlchemyError
-            If Postgres does not answer: then nobody knows, and nothing may be sent.
+            If Postgres does not answer: then it is not known, and nothing may be sent.
         """
         changes = [_change(record, kind) for record in records]
         customers = sorted({change.customer_id for change in changes if change is not None})

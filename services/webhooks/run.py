@@ -18,14 +18,14 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from data.postgres.webhooks import Claim, UndeliveredChange, save
+from data.postgres.webhooks import AbandonedChange, Claim, save
 from runtime.errors import first_line
 from services.webhooks.dispatch import Dispatcher, Send
 from services.webhooks.held_out import HeldOut
 from services.webhooks.kinds import AnyChange, Kind
 from services.webhooks.partition_progress import PartitionProgress
 from services.webhooks.reader import Reader, Record
-from services.webhooks.schedule import Delivery, Policy, Settled
+from services.webhooks.schedule import Delivery, Finished, Policy
 
 log = structlog.get_logger(__name__)
 
@@ -40,14 +40,14 @@ Matches = Callable[[Any], bool]
 
 
 class Webhook:
-    """One claimed webhook. It counts changes that it has ``delivered`` and ``given_up``.
+    """One claimed webhook. It counts changes that it has ``delivered`` and ``abandoned``.
 
     Parameters
     ----------
     kind
         Which changes it delivers: those of the claim and of the filter.
     held_out
-        What says whose changes are left out, because they are held out of a campaign; None leaves nobody out.
+        What says whose changes are left out, because they are held out of a campaign; None leaves out no change.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class Webhook:
         self._matches = matches
         self._progress = {partition: PartitionProgress(saved) for partition, saved in claim.offsets.items()}
         self._saved = dict(claim.offsets)
-        self._dispatcher = Dispatcher(policy, send, self._settle)
-        self._dead: list[UndeliveredChange] = []
+        self._dispatcher = Dispatcher(policy, send, self._finish)
+        self._unsaved_abandoned: list[AbandonedChange] = []
         self._unsaved_deliveries: Counter[int] = Counter()
         self._not_done = 0
         self._unsaved = 0
@@ -77,7 +77,7 @@ class Webhook:
         self._one_save = asyncio.Lock()
         self._trouble = False
         self.delivered = 0
-        self.given_up = 0
+        self.abandoned = 0
 
     @property
     def read_from(self) -> dict[int, int]:
@@ -163,17 +163,17 @@ class Webhook:
         if progress.lost > lost:
             log.error("waiting changes are gone from the topic", partition=record.partition, count=progress.lost - lost)
 
-    def _settle(self, delivery: Delivery, settled: Settled) -> None:
+    def _finish(self, delivery: Delivery, finished: Finished) -> None:
         self._progress[delivery.partition].finish(delivery.offset)
         self._unsaved += 1
-        if settled.dead is None:
+        if finished.abandoned is None:
             self.delivered += 1
             self._unsaved_deliveries[delivery.partition] += 1
             return
-        self.given_up += 1
+        self.abandoned += 1
         who = delivery.customer_id, delivery.sequence
-        self._dead.append(UndeliveredChange(*who, delivery.event, settled.dead, settled.attempts))
-        log.warning("abandoned", change="{}:{}".format(*who), reason=settled.dead, attempts=settled.attempts)
+        self._unsaved_abandoned.append(AbandonedChange(*who, delivery.event, finished.abandoned, finished.attempts))
+        log.warning("abandoned", change="{}:{}".format(*who), reason=finished.abandoned, attempts=finished.attempts)
 
     async def _keep_saving(self) -> None:
         while True:
@@ -195,13 +195,14 @@ class Webhook:
     async def _save_to_its_end(self) -> None:
         async with self._one_save:
             changed = {number: at.saved for number, at in self._progress.items() if at.saved != self._saved[number]}
-            dead, unsaved, delivered = list(self._dead), self._unsaved, Counter(self._unsaved_deliveries)
-            if changed or dead:
-                await _in(self._saver, save, self._postgres, self._claim, changed, dead, delivered)
+            abandoned, unsaved = list(self._unsaved_abandoned), self._unsaved
+            delivered = Counter(self._unsaved_deliveries)
+            if changed or abandoned:
+                await _in(self._saver, save, self._postgres, self._claim, changed, abandoned, delivered)
                 self._saved |= changed
                 for partition in changed:
                     self._unsaved_deliveries[partition] -= delivered[partition]
-                del self._dead[: len(dead)]
+                del self._unsaved_abandoned[: len(abandoned)]
                 self._unsaved -= unsaved
                 self._not_done -= unsaved
                 self._room.set()

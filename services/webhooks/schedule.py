@@ -49,7 +49,7 @@ class Policy:
     waits_out_outages: bool = True
 
     def wait(self, failures: int, jitter: float) -> float:
-        """Return the seconds to wait after so many failures: doubled each time, half of it random.
+        """Return the seconds to wait after this many failures: doubled each time, half of it random.
 
         Parameters
         ----------
@@ -84,11 +84,11 @@ class Refused(NamedTuple):
 Outcome = Accepted | Failed | Refused
 
 
-class Settled(NamedTuple):
-    """A finished delivery. ``dead`` is why the change was abandoned; None if it was delivered."""
+class Finished(NamedTuple):
+    """A finished delivery. ``abandoned`` is why the change was abandoned; None if it was delivered."""
 
     attempts: int
-    dead: str | None
+    abandoned: str | None
 
 
 class Schedule:
@@ -140,7 +140,7 @@ class Schedule:
             return None
         return max(self._due[0][0], self._closed_until)
 
-    def finish(self, delivery: Delivery, outcome: Outcome, now: float, jitter: float) -> Settled | None:
+    def finish(self, delivery: Delivery, outcome: Outcome, now: float, jitter: float) -> Finished | None:
         """Record the outcome of an attempt; return None if there will be another attempt."""
         self._running -= 1
         customer = delivery.customer_id
@@ -151,7 +151,7 @@ class Schedule:
         attempts = self._attempts.get(customer, 0) + 1
         if isinstance(outcome, Accepted):
             self._failures = 0
-            return self._settle(customer, attempts, None, now)
+            return self._remove(customer, attempts, None, now)
         self._failures += 1
         if self.is_down:
             pause = self._policy.wait(self._failures - self._policy.concurrency, jitter)
@@ -160,12 +160,12 @@ class Schedule:
             self._schedule(customer, self._closed_until)
             return None
         if isinstance(outcome, Refused) or attempts >= self._policy.attempts:
-            return self._settle(customer, attempts, outcome.reason, now)
+            return self._remove(customer, attempts, outcome.reason, now)
         self._attempts[customer] = attempts
         self._schedule(customer, now + self._policy.wait(attempts, jitter))
         return None
 
-    def _settle(self, customer: str, attempts: int, dead: str | None, now: float) -> Settled:
+    def _remove(self, customer: str, attempts: int, abandoned: str | None, now: float) -> Finished:
         self._attempts.pop(customer, None)
         queue = self._queues[customer]
         queue.popleft()
@@ -173,7 +173,7 @@ class Schedule:
             self._schedule(customer, now)
         else:
             del self._queues[customer]
-        return Settled(attempts, dead)
+        return Finished(attempts, abandoned)
 
     def _schedule(self, customer: str, due: float) -> None:
         heappush(self._due, (due, next(self._arrivals), customer))

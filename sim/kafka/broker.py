@@ -152,7 +152,7 @@ class Broker:
         return OK if known.state == _completed(commit) else INVALID_STATE
 
     def arrive_late(self, requests: int, arrive: Callable[[], None]) -> None:
-        """Let a request arrive just before the one that comes so many later."""
+        """Let a request arrive just before the one that comes this many later."""
         self._late.append([requests, arrive])
 
     def let_late_arrive(self) -> None:
@@ -225,7 +225,7 @@ class Broker:
                 reader.set_result(None)
 
     async def wait_for_data(self, seconds: float) -> None:
-        """Wait until something is written anywhere, or for so many seconds."""
+        """Wait until something is written anywhere, or for this many seconds."""
         future = self._world.loop.create_future()
         self._readers.append(future)
         timer = self._world.loop.call_later(seconds, _resolve, future)

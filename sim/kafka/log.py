@@ -107,7 +107,7 @@ class Log:
         yield from (batch for batch in self.batches[at:] if batch.next_offset > offset)
 
     def committed(self, offset: int, most: int = 1_000_000) -> tuple[list[Record], int]:
-        """At most so many committed records from an offset on, and the offset to continue from."""
+        """At most this many committed records from an offset on, and the offset to continue from."""
         stable, records, next_offset = self.stable_end, list[Record](), offset
         for batch in self.from_offset(offset):
             if batch.base_offset >= stable:

@@ -11,7 +11,7 @@ _UNITS = "stream_app/partitions/units_of_work.py"
 RISK = (
     Mutation(
         "due risk states not loaded",
-        "A customer who orders no more stays on rhythm for ever.",
+        "A customer who orders no more stays on rhythm forever.",
         _SQL,
         "  WHERE customer_id NOT IN (SELECT customer_id FROM due)\n",
         "  WHERE false\n",
@@ -25,7 +25,7 @@ RISK = (
     ),
     Mutation(
         "risk states not remembered between ticks",
-        "A worker that knows when the next decay is due takes that for the next moment at which anybody is due.",
+        "A worker that knows when the next decay is due takes that for the next moment at which any customer is due.",
         _UNIT,
         "                self._next_due.saving(result.risk.rows.next_at)\n",
         "",
@@ -53,7 +53,7 @@ RISK = (
     ),
     Mutation(
         "revision does not begin a span",
-        "A customer whose last order was cancelled has the risk state of somebody who has just ordered.",
+        "A customer whose last order was cancelled has the risk state of one who has just ordered.",
         _SPANS,
         "for column in (first, states.last_purchase_at, states.frequency):",
         "for column in (states.last_purchase_at,):",

@@ -89,7 +89,7 @@ class Search:
         return Finding(mutation.name, seed, round(time.monotonic() - began, 1), reason)
 
     def close(self) -> None:
-        """End all histories that run; whoever waits for one gets a BrokenError."""
+        """End all histories that run; a caller that waits for one gets a BrokenError."""
         self._closed = True
         for process in list(self._running):
             _end(process)

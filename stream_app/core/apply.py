@@ -108,7 +108,7 @@ def apply_batch(
     ----------
     model
         The active model of the partition; customers under an older model, or none, are rescored first. Without a
-        model, profiles are kept, and nobody has a segment.
+        model, profiles are kept, and no customer has a segment.
     partition_of
         The partition of a customer id; called for new customers only.
     """
@@ -140,7 +140,7 @@ def apply_batch(
     for customers in (records.customer, rescored.changes.customer, outcome.changes.customer, outdated):
         touched[customers] = True
     # An expiry that was to change a segment is scored again at its moment. Should a worker with another rounding have
-    # stored it in vain, the customer would be due for ever.
+    # stored it in vain, the customer would be due forever.
     touched |= outcome.profiles.next_change_at != rescored.profiles.next_change_at
     to_store, place = _by_id(touched, before.customer_id)
     return AppliedBatch(

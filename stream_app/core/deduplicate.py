@@ -97,7 +97,7 @@ def admit(
         elif home != partition:
             reason = f"the customer belongs to partition {home}: is the producer's partitioner murmur2_random?"
         else:
-            reason = "" if room is None else room.take(customer_id, LedgerContent._make(content), known)
+            reason = "" if room is None else room.add(customer_id, LedgerContent._make(content), known)
         if reason:
             dead_letters.append(DeadLetter.of(batch.record[i], reason))
             continue
@@ -138,7 +138,7 @@ class _Room:
     def __init__(self, totals: Mapping[str, Totals]) -> None:
         self._totals = dict(totals)
 
-    def take(self, customer_id: str, content: LedgerContent, replaced: LedgerContent | None) -> str:
+    def add(self, customer_id: str, content: LedgerContent, replaced: LedgerContent | None) -> str:
         """Add a transaction, in place of one if it is a revision; returns why it is refused, or an empty text."""
         totals = self._totals.get(customer_id, (0, 0, 0))
         plus = added(content.kind, content.amount)

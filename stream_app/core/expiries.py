@@ -31,7 +31,7 @@ class Unfolded(NamedTuple):
     ahead: Ahead
 
 
-def settled(before: Profiles, states: States) -> Ints:
+def known_until(before: Profiles, states: States) -> Ints:
     """Until when each stored state is known to stay as it is, expiries included: before its next change, or a record.
 
     A record that comes before the next change begins a state of its own, and so does whatever expires after it.
@@ -42,7 +42,7 @@ def settled(before: Profiles, states: States) -> Ints:
     return np.where(has_record, np.minimum(states.as_of[following], nothing_before), nothing_before)
 
 
-def with_expiries(states: States, counted: Counted, settled: Ints, watermark: int) -> Unfolded:
+def with_expiries(states: States, counted: Counted, known_until: Ints, watermark: int) -> Unfolded:
     """Add the states that expiries begin, and let every state count what is in the window.
 
     Parameters
@@ -51,12 +51,12 @@ def with_expiries(states: States, counted: Counted, settled: Ints, watermark: in
         The states to which the records lead (:func:`stream_app.core.states.unfold`).
     counted
         All transactions of the customers that are in the window, or were in it when their last record came.
-    settled
+    known_until
         For each customer, the moment at which the stored state counts what is in the window.
     watermark
         In microseconds. Later expiries are ahead, unless a record of the customer is later still.
     """
-    row, began = _beginnings(states, counted, settled)
+    row, began = _beginnings(states, counted, known_until)
     counts = np.flatnonzero(counted.expires_at > began)
     every = _merged(states, counted.select(counts), row[counts])
     until = np.maximum(states.as_of[states.last], watermark)[every.customer]
@@ -67,14 +67,14 @@ def with_expiries(states: States, counted: Counted, settled: Ints, watermark: in
     )
 
 
-def _beginnings(states: States, counted: Counted, settled: Ints) -> tuple[Ints, Ints]:
+def _beginnings(states: States, counted: Counted, known_until: Ints) -> tuple[Ints, Ints]:
     """The state from which on each transaction counts, and the moment at which it begins to."""
     stored = np.flatnonzero(states.stored)
     sent = np.flatnonzero(~states.stored)
     row_of_record = np.zeros(len(sent) + 1, dtype=np.int64)
     row_of_record[states.record[sent]] = sent
     row = np.where(counted.record == NO_RECORD, stored[counted.customer], row_of_record[counted.record])
-    return row, np.where(counted.record == NO_RECORD, settled[counted.customer], states.as_of[row])
+    return row, np.where(counted.record == NO_RECORD, known_until[counted.customer], states.as_of[row])
 
 
 def _merged(states: States, counted: Counted, row: Ints) -> States:

@@ -49,7 +49,7 @@ def outlook_in_a_window(
 
 def _part(model: SegmentModel, segment: Ints, counts_from: Ints, at: int, counted: Counted) -> PublishedOutlook:
     everybody = Profiles.new([""] * len(segment))
-    # Everybody has bought; how often and for how much is what counts in the window.
+    # Every customer has bought; how often and for how much is what counts in the window.
     before = replace(
         everybody, frequency=np.ones_like(segment), last_purchase_at=counts_from, last_event_at=counts_from
     )

@@ -18,7 +18,7 @@ from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import MICROS_PER_DAY, Ints
 from stream_app.core.columns import NO_RECORD, Cause, Changes, Outcome, Profiles, Records
 from stream_app.core.counted import Counted
-from stream_app.core.expiries import Ahead, settled, with_expiries
+from stream_app.core.expiries import Ahead, known_until, with_expiries
 from stream_app.core.states import RfmState, States, rank_within, unfold
 
 
@@ -30,7 +30,7 @@ def apply_records(
     Parameters
     ----------
     model
-        Decides the segments; without one, profiles are kept, and nobody has a segment.
+        Decides the segments; without one, profiles are kept, and no customer has a segment.
     before
         The customers of the records and those whose decay is due, new customers included, each once, all of them
         under ``model``.
@@ -55,7 +55,7 @@ def apply_states(
     """:func:`apply_records`, from the states to which the records lead (:func:`stream_app.core.states.unfold`)."""
     scored, ahead = states, None
     if counted is not None:
-        scored, ahead = with_expiries(states, counted, settled(before, states), watermark)
+        scored, ahead = with_expiries(states, counted, known_until(before, states), watermark)
     assignment = _assign_states(model, before, scored)
     changes = (
         Changes.empty() if model is None else _in_order(model, before, scored, _fire_decay(model, scored, assignment))

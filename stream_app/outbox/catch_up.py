@@ -33,10 +33,10 @@ class Observer(Protocol):
         """The change topic has every change up to a position."""
 
     def ahead_of_postgres(self, partition: int, changes: int) -> None:
-        """The change topic has so many changes that Postgres does not have."""
+        """The change topic has this many changes that Postgres does not have."""
 
     def published_differently(self, changes: int) -> None:
-        """So many changes have another content in the change topic than in Postgres."""
+        """This many changes have another content in the change topic than in Postgres."""
 
     def worked(self, stage: Stage, seconds: float) -> None:
         """A stage of the pipeline has done its work once."""
@@ -137,7 +137,7 @@ class CatchUp:
 
     def _take(self, row: Row) -> Held:
         if not row.is_tombstone:
-            return self._ahead.take(row)
+            return self._ahead.pop(row)
         # What the topic still has of a forgotten customer will not come again.
         self._ahead.drop_all(row.customer_id)
         return Held.NO

@@ -19,7 +19,7 @@ from runtime.brokers import Brokers
 from runtime.topics import Topics
 from stream_app.outbox.row_kinds import SEGMENT_CHANGES, AnyKind, Row
 
-# The broker aborts the transaction of a writer that has been silent for so long; a successor aborts it at once.
+# The broker aborts the transaction of a writer that has been silent for this long; a successor aborts it at once.
 _TRANSACTION_MS = 30_000
 _CALL_SECONDS = 10.0
 _SLICE_SECONDS = 1.0
@@ -86,7 +86,7 @@ class ChangeWriter:
             If the broker can't be reached, another writer has been opened, or the writer was closed. The changes may
             or may not be published then.
         WriteError
-            If the broker refuses a record for good.
+            If the broker refuses a record permanently.
         """
         assert self._producer is not None  # noqa: S101 - opened
         if self._transactional:

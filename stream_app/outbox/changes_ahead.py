@@ -125,7 +125,7 @@ class ChangesAhead:
         """Drop all changes of a customer."""
         self.drop(customer_id, self.last_sequence(customer_id))
 
-    def take(self, row: Row) -> Held:
+    def pop(self, row: Row) -> Held:
         """Whether the topic holds a change of the outbox; drops it and the customer's changes before it."""
         digests = self._customers.get(row.customer_id)
         if digests is None or row.sequence >= digests.end:

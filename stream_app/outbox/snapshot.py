@@ -1,8 +1,8 @@
 """Publishing the latest state of every customer again, so that a subscriber can repair lost data.
 
 A worker may publish at the same time, and a compacted topic keeps the *last* record of a customer: an older state that
-lands behind a newer one would stay there for good. When the broker has the whole snapshot, the customers who were just
-published are therefore checked again, and those who have moved are published once more, until nobody has moved. The
+lands behind a newer one would stay there permanently. When the broker has the whole snapshot, the customers who were
+just published are therefore checked again, and those who have moved are published once more, until none has moved. The
 last record of each customer is then right: a change that the check did not see was committed after the snapshot's
 record was in the topic, and the worker publishes a change after its commit.
 """

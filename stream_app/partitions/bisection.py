@@ -12,9 +12,9 @@ import psycopg
 from stream_app.partition_life import LifeError
 from stream_app.storage.claim import FencedError
 
-#: A batch is halved, and a record that is alone becomes a dead letter, after so many failures.
+#: A batch is halved, and a record that is alone becomes a dead letter, after this many failures.
 TRIES = 2
-#: When so many records in a row could not be applied, the cause is not the records: the partition waits for a person.
+#: When this many records in a row could not be applied, the cause is not the records: the partition waits for a person.
 MOST_IN_A_ROW = 100
 
 # Classes of SQLSTATE codes that a record can cause: cardinality, data, constraints, triggers, limits of the program,
@@ -57,7 +57,7 @@ class Bisection:
 
     @property
     def gave_up(self) -> bool:
-        """Whether so many records in a row could not be applied that the cause must be another one."""
+        """Whether too many records in a row could not be applied for the cause to be the records."""
         return self._rejected_in_a_row >= MOST_IN_A_ROW
 
     def failed(self, first: int, end: int, error: BaseException) -> None:

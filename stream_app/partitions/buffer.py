@@ -18,7 +18,7 @@ from stream_app.partitions.worker_context import WorkerContext
 from stream_app.stages import Stage
 
 _LINGER_SECONDS = 0.05
-# A partition that has caught up rests so many times as long as it has worked.
+# A partition that has caught up rests this many times as long as it has worked.
 _REST = 2
 # Limits the memory that large records take; most batches are far smaller.
 _BATCH_BYTES = 32 * 1024 * 1024
@@ -119,7 +119,7 @@ class RecordBuffer:
         return bool(self._batches)
 
     async def next_batch(self, most_offsets: int | None = None) -> MicroBatch:
-        """The next batch, which stays the next one until :meth:`pop`; it may be limited to so many offsets.
+        """The next batch, which stays the next one until :meth:`pop`; it may be limited to this many offsets.
 
         A batch that is not limited may grow for a moment (:attr:`_linger_until`).
         """

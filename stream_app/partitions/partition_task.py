@@ -4,7 +4,7 @@ While a micro-batch waits for Postgres, the record buffer decodes the next recor
 of a micro-batch are published, the next one is applied (``stream_app.outbox.relay``). After any fault the task backs
 off, reads the stored progress, and continues to read the log from there. The task never skips a record: one that can't
 be applied is found by halving its batch (``recovery.py``) and becomes a dead letter, and so does one that an operator
-has had skipped. Only a commit, or having caught up with the log, ends a series of failures.
+has skipped. Only a commit, or having caught up with the log, ends a series of failures.
 ``stream_app/partition_life.py`` has the states of a partition; :meth:`PartitionTask._step` does what each is for.
 """
 

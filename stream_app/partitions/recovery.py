@@ -50,7 +50,7 @@ class Recovery:
         self._metrics.inherited(self._partition, state.commit_age, self._failures, state.failure)
 
     async def read_skipped(self, progress: PartitionProgress) -> None:
-        """Read which records an operator has had skipped."""
+        """Read which records an operator has skipped."""
         self._skipped = await self._store.skipped(progress)
 
     def most_offsets(self, next_offset: int) -> int | None:

@@ -113,7 +113,7 @@ class ClaimStore:
         try:
             stored = await self._progress(sql.PROGRESS, {"partition": self._partition})
         except LookupError:
-            raise FencedError(f"Postgres was set back: nobody has claimed partition {self._partition} yet") from None
+            raise FencedError(f"Postgres was set back: no worker has claimed partition {self._partition} yet") from None
         if stored.epoch != known.epoch:
             raise FencedError(f"partition {self._partition} was claimed by another worker")
         return stored

@@ -1,4 +1,4 @@
-"""What is stored of a partition's failures, and the records that an operator has had skipped."""
+"""What is stored of a partition's failures, and the records that an operator has skipped."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Before which moment nobody of a partition is due, so that a tick before it needs not ask Postgres."""
+"""Before which moment no customer of a partition is due, so that a tick before it needs not ask Postgres."""
 
 from models.decay import NEVER
 from models.units import Ints
@@ -20,7 +20,7 @@ class NextDue:
         self._moment = LONG_AGO
 
     def is_after(self, watermark: int) -> bool:
-        """Whether nobody is due by a watermark, as far as it is known."""
+        """Whether no customer is due by a watermark, as far as it is known."""
         return self._moment > watermark
 
     def stored(self, first: int | None) -> None:

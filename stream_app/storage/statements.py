@@ -47,8 +47,8 @@ ON CONFLICT (partition) DO UPDATE SET
 RETURNING {_PROGRESS_COLUMNS}
 """
 
-# Because of the lock that `model_registry.register` takes, this either sees the first champion, or is seen by whoever
-# registers it.
+# Because of the lock that `model_registry.register` takes, this either sees the first champion, or is seen by the
+# process that registers it.
 BEGIN = f"""
 UPDATE stream_progress SET model_version = {_CHAMPION}, began_without_model = {_CHAMPION} IS NULL
 WHERE partition = %(partition)s AND epoch = %(epoch)s AND model_version IS NULL AND NOT began_without_model

@@ -87,7 +87,7 @@ def _dice(event_id: str) -> int:
 
 
 def _troubled(event: dict[str, Any], attempt: int) -> Answer:
-    """Refuse a few for good, let others fail at first."""
+    """Refuse a few permanently, let others fail at first."""
     if _dice(event["id"]) < 3:
         return Answer(400, body=b"no such customer")
     return Answer(503 if _dice(event["id"]) < 20 and attempt == 1 else 200)

@@ -154,7 +154,7 @@ def test_the_pages_fit_a_phone_and_are_accessible(window: BrowserContext, dashbo
 
 
 def _touch(fingers: CDPSession, point: dict[str, float], up: int = 0) -> None:
-    """A finger touches a point, and moves up by so many pixels."""
+    """A finger touches a point, and moves up by this many pixels."""
     steps = [{**point, "y": point["y"] - done} for done in range(0, up + 1, 15)]
     for step in steps:
         kind = "touchStart" if step is steps[0] else "touchMove"

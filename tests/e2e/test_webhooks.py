@@ -206,7 +206,7 @@ def test_a_receiver_that_says_when_to_come_again_is_left_alone_until_then(
     assert _dead(run, "polite") == {}
 
 
-def test_what_was_given_up_can_be_seen_and_sent_again_once_the_receiver_is_mended(
+def test_what_was_abandoned_can_be_seen_and_sent_again_once_the_receiver_is_mended(
     run: Local, receiver: Receiver, tmp_path: Path
 ) -> None:
     receiver.answer = lambda event, _: Answer(404, body=b"nobody [here]")
@@ -237,7 +237,7 @@ def test_what_was_given_up_can_be_seen_and_sent_again_once_the_receiver_is_mende
     assert f"{len(chosen) - 1} delivered, 0 failed again" in _segue(environment, "retry", "--all").stderr
     assert _dead(run, "mended") == {}
     assert sorted(receiver.ids()) == sorted(chosen)
-    assert "there is no dead letter nobody:1" in str(_segue(environment, "retry", "nobody:1").exception)
+    assert "there is no abandoned change nobody:1" in str(_segue(environment, "retry", "nobody:1").exception)
     assert _status(environment, "mended") == {"delivered": len(chosen), "waiting": 0, "dead": 0, "lag": 0}
 
 

@@ -39,5 +39,5 @@ def a_run(contender: str, rate: float, **changed: object) -> Throughput:
 
 
 def many(customers: int, **changed: object) -> Scale:
-    """Segue with so many customers."""
+    """Segue with this many customers."""
     return msgspec.structs.replace(Scale(customers, "apache", 20_000.0, 30.0, 1.5, 10.0, 1.0, 150.0), **changed)

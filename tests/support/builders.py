@@ -44,7 +44,7 @@ def segments_at(*centroids: tuple[float, float, float]) -> tuple[Segment, ...]:
 
 
 def random_model(transform: Transform, k: int, seed: int, unit: float = 1.0) -> SegmentModel:
-    """A model of ``k`` segments with random centroids, whose recency counts in units of so many days."""
+    """A model of ``k`` segments with random centroids, whose recency counts in units of this many days."""
     means, scales = MEANS[transform], SCALES[transform]
     if unit != 1:
         # So that the segments lie among customers, as without a unit.
@@ -65,7 +65,7 @@ class WebhookState:
     """The status of a webhook, for its health pages and its metrics."""
 
     delivered: int = 0
-    given_up: int = 0
+    abandoned: int = 0
     waiting: int = 0
     receiver_is_down: bool = False
     in_trouble: bool = False

@@ -24,7 +24,7 @@ class Population(NamedTuple):
 def population(
     buying: Buying, count: int, days: int, seed: int, clock: SeasonalClock = CALENDAR, begin: int = 0
 ) -> Population:
-    """Customers whose first orders are spread over the first half of so many days."""
+    """Customers whose first orders are spread over the first half of this many days."""
     rng = np.random.default_rng(seed)
     rate = rng.gamma(buying.r, 1 / buying.alpha, count)
     leave = rng.beta(buying.a, buying.b, count)

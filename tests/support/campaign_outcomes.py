@@ -10,15 +10,15 @@ def some_outcomes(
 ) -> Outcomes:
     """Orders of about a share of the customers, with heavy-tailed amounts; treated ones buy more by the effect."""
     rng = np.random.default_rng(seed)
-    control = rng.random(customers) < held_out
-    buys = rng.random(customers) < np.where(control, share, share + effect)
+    is_held_out = rng.random(customers) < held_out
+    buys = rng.random(customers) < np.where(is_held_out, share, share + effect)
     customer = np.repeat(np.flatnonzero(buys), rng.integers(1, 4, int(buys.sum())))
     is_return = rng.random(len(customer)) < 0.1
     money = np.exp(rng.normal(3, 1.5, len(customer))) * np.where(is_return, -0.5, 1)
     day = rng.integers(1, days + 1, len(customer))
-    return Outcomes(control, customer, day, (~is_return).astype(np.int64), money, days)
+    return Outcomes(is_held_out, customer, day, (~is_return).astype(np.int64), money, days)
 
 
 def until(outcomes: Outcomes, days: int) -> Outcomes:
-    """What was known after so many days."""
+    """What was known after this many days."""
     return outcomes.rows(outcomes.day <= days)._replace(days=days)

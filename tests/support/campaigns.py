@@ -18,9 +18,9 @@ def store_campaign(
     holdout: float = 0.3,
     customers_every: int = 1,
 ) -> Campaign:
-    """A campaign that started so many days before the event time, as if its topic had it.
+    """A campaign that started this many days before the event time, as if its topic had it.
 
-    It has all customers, or every so many of them.
+    It has all customers, or every ``customers_every``-th of them.
     """
     with engine.begin() as connection:
         now = watermark(connection)

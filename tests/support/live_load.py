@@ -14,7 +14,7 @@ from data.contract.wire import Transaction
 from runtime.brokers import Brokers
 from tests.support.kafka_envelopes import debezium
 
-#: Customers of :func:`tests.support.generated_tables.a_model` who bought for so much once move so much later.
+#: Customers of :func:`tests.support.generated_tables.a_model` who bought for this amount once move this much later.
 AMOUNT, DECAYS_AFTER = "20.00", timedelta(days=12)
 
 

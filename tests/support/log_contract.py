@@ -56,7 +56,7 @@ class KafkaUnderTest(Protocol):
         """What the change topic holds behind a change."""
 
     def hold_next_end(self, requests: int) -> None:
-        """Let the next EndTxn arrive after so many later requests; its sender repeats it meanwhile."""
+        """Let the next EndTxn arrive after this many later requests; its sender repeats it meanwhile."""
 
 
 class LogContract:

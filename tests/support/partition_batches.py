@@ -20,7 +20,7 @@ NewStore = Callable[[Database, int], PartitionStore]
 
 
 class DyingStore(PartitionStore):
-    """Hangs before or after it commits a slice: one of so many without a single batch of records."""
+    """Hangs before or after it commits a slice: one of this many without a single batch of records."""
 
     def __init__(self, slices: int, dies: Dies, database: Database, partition: int) -> None:
         super().__init__(database, partition)
@@ -46,7 +46,7 @@ class DyingStore(PartitionStore):
 def batching_task(
     database: str, topic: ChangeTopic, batch_size: int, new_store: NewStore = PartitionStore
 ) -> PartitionTask:
-    """A task whose batches and slices have at most so many records or customers."""
+    """A task whose batches and slices have at most this many records or customers."""
     worker = worker_context(database, topic)
     config = replace(worker.config, batch_size=batch_size)
     return PartitionTask(replace(worker, config=config), 0, anywhere, new_store=new_store)
@@ -78,7 +78,7 @@ async def die_between_slices(
     slices: int,
     dies: Dies,
 ) -> None:
-    """Offer records from the next offset on once the partition is claimed, and die after so many slices.
+    """Offer records from the next offset on once the partition is claimed, and die after this many slices.
 
     Not a single batch of records is applied.
     """

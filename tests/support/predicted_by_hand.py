@@ -54,7 +54,7 @@ def by_hand(rhythm: RhythmModel, sent: Iterable[object], begin: datetime, days: 
 
 
 def probability(rhythm: RhythmModel, customer: PastCustomer, now: datetime, days: int) -> float:
-    """The calibrated probability that a customer orders within so many days."""
+    """The calibrated probability that a customer orders within this many days."""
     r, alpha, a, b = rhythm.buying.r, rhythm.buying.alpha, rhythm.buying.a, rhythm.buying.b
     x, t_x, age = customer.orders - 1, (customer.last - customer.first) / DAY, (now - customer.first) / DAY
     odds_gone = a / (b + x) * ((alpha + age) / (alpha + t_x)) ** (r + x)

@@ -1,4 +1,4 @@
-"""Prometheus's own tool, which evaluates the alarm rules; tests that need it are skipped without it."""
+"""Prometheus's own tool, which evaluates the alerting rules; tests that need it are skipped without it."""
 
 import os
 import shutil
@@ -46,7 +46,7 @@ def together(scrapes: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
 
 
 def firing(series: Series, alert: str, folder: Path) -> bool:
-    """Whether an alarm fires at the end of the series, whose values are 15 seconds apart."""
+    """Whether an alert fires at the end of the series, whose values are 15 seconds apart."""
     steps = max(map(len, series.values()), default=1) - 1
     query = f'count(ALERTS{{alertname="{alert}",alertstate="firing"}})'
     inputs = [
@@ -70,6 +70,6 @@ def firing(series: Series, alert: str, folder: Path) -> bool:
 
 
 def alerts() -> dict[str, str]:
-    """The expression of each alarm."""
+    """The expression of each alert."""
     groups = parsed(RULES.read_text())["groups"]
     return {rule["alert"]: rule["expr"] for group in groups for rule in group["rules"]}

@@ -30,7 +30,7 @@ def write(folder: Path, *lines: str, header: str = HEADER, name: str = "shop.csv
 
 
 def generated(folder: Path, days: int) -> Path:
-    """``shop.csv``, synthetic orders of 120 customers within so many days."""
+    """``shop.csv``, synthetic orders of 120 customers within this many days."""
     path = folder / "shop.csv"
     synthetic.write(synthetic.generate(customers=120, days=days, seed=4), path)
     return path

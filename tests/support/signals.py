@@ -4,7 +4,7 @@ import signal
 
 
 def heard() -> None:
-    """Let a new process hear SIGINT and SIGHUP, although whoever runs the tests may ignore them: for ``preexec_fn``."""
+    """Let a new process hear SIGINT and SIGHUP, although the tests' own process may ignore them: for ``preexec_fn``."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 

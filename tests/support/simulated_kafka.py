@@ -70,7 +70,7 @@ class SimulatedKafka:
         return self.loop.run_until_complete(read_changes_behind(reader, mark))
 
     def hold_next_end(self, requests: int) -> None:
-        """Let the next EndTxn arrive after so many later requests."""
+        """Let the next EndTxn arrive after this many later requests."""
         self.world.faults = Schedule([Fault("late EndTxn", 0.0, 0, (requests + 0.5) / 7)])
 
     def close(self) -> None:

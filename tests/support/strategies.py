@@ -70,7 +70,7 @@ def transactions(draw: st.DrawFn, number: int) -> Transaction:
 
 @st.composite
 def streams(draw: st.DrawFn, models: bool = False) -> list[Message]:
-    """Transactions in any order (so many are late), ticks that may go back, and at the end a tick past everything."""
+    """Transactions in any order, so that many are late, ticks that may go back, and a last tick past everything."""
     messages: list[Message] = []
     for number in range(draw(st.integers(1, 40))):
         kind = draw(st.integers(0, 9))

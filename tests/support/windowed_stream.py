@@ -54,7 +54,7 @@ class WindowedShop:
         return lived(self.windowed, [*filter(has_come, self.messages()), Tick(at)])
 
     def first(self, days: int) -> datetime:
-        """The moment that is so many days after the first transaction."""
+        """The moment that is this many days after the first transaction."""
         return self.dataset.report.first + timedelta(days=days)
 
 

@@ -1,4 +1,4 @@
-"""The example configuration of Prometheus fits the alarm rules, and Prometheus accepts it."""
+"""The example configuration of Prometheus fits the alerting rules, and Prometheus accepts it."""
 
 from pathlib import Path
 

@@ -114,7 +114,7 @@ class Machine:
 
     def run_documented(self, how: str, name: str, line: str) -> str:
         """Run a command that the documentation has run in a service's container; returns the standard output."""
-        # To follow means to wait for ever.
+        # To follow means to wait forever.
         words = [self.put(word) for word in shlex.split(line) if word != "--follow"]
         if how == "exec" and words[0] == "python":
             return self._run(name, [sys.executable, *words[1:]])

@@ -97,7 +97,7 @@ def test_the_others_take_over_from_a_worker_without_a_name_that_dies_for_good(
     replay = parts.next(gate, PARTS)
     struck = inject(parts.run, "stranger killed", die, random.Random(1))
     parts.finish(gate, replay)
-    print(f"dead for good: recovered {struck.recovered_seconds} s later")  # noqa: T201
+    print(f"permanently dead: recovered {struck.recovered_seconds} s later")  # noqa: T201
     assert stranger.pid not in owners(parts.run)
     assert_right_so_far(parts, medium_expected)
 

@@ -81,7 +81,7 @@ class RealKafka:
         return asyncio.run(changes_behind(self._direct, self.changes, 0, mark))
 
     def hold_next_end(self, requests: int) -> None:
-        """Let the next EndTxn arrive after so many later requests."""
+        """Let the next EndTxn arrive after this many later requests."""
         self._kafka.proxy.hold_next_end(requests, lambda: None)
 
 

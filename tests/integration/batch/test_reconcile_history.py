@@ -56,7 +56,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 
 def a_shop(file: Path, customers: int) -> Shop:
-    """A shop with so many customers, and its dataset in a file."""
+    """A shop with this many customers, and its dataset in a file."""
     synthetic.write(synthetic.generate(customers=customers, days=420, seed=4), file)
     dataset = load(file)
     profiles = profiles_as_of(dataset.transactions, dataset.report.last)
@@ -234,7 +234,7 @@ def found_at_once(wrong_server_of_few: str, few: Shop) -> Found:
 
 
 def found_in_parts(url: str, few: Shop, size: int) -> Found:
-    """Counts and differences, with so many transactions in memory."""
+    """Counts and differences, with this many transactions in memory."""
     result = check(url, few.dataset, at_a_time=size)
     counts = [result.customers, result.changes, result.applied, result.missing, result.not_due]
     return counts, sorted(tuple(map(str, row)) for row in result.differences.itertuples(index=False))

@@ -47,7 +47,7 @@ def moment(shop: WindowedShop, days: float) -> datetime:
 
 
 @pytest.mark.parametrize("days", DAYS)
-def test_everybody_at_risk_moves_when_the_worker_had_said(
+def test_every_customer_at_risk_moves_when_the_worker_had_said(
     days: float, shop: WindowedShop, connection: Connection
 ) -> None:
     at = moment(shop, days)

@@ -1,4 +1,4 @@
-"""The alarm rules, evaluated by Prometheus's own tool on the metrics of real partition tasks in trouble.
+"""The alerting rules, evaluated by Prometheus's own tool on the metrics of real partition tasks in trouble.
 
 The metrics' clock runs 60 times as fast, so a scrape every quarter of a second is one every 15 seconds.
 """
@@ -72,7 +72,7 @@ def watched(worker: Worker, work: Callable[[Worker], Awaitable[list[dict[str, fl
 
 
 def fired(found: list[dict[str, float]], folder: Path) -> set[str]:
-    """All alarms that fire at the end of some scrapes."""
+    """All alerts that fire at the end of some scrapes."""
     series = together(found)
     return {alert for alert in alerts() if firing(series, alert, folder)}
 

@@ -51,7 +51,7 @@ def set_aside(story: Story) -> set[float]:
 
 
 async def well_with(watched: Watched, dead_letters: int) -> Story:
-    """Ask until all are well and count so many dead letters: the metrics count them after the commit."""
+    """Ask until all are well and count this many dead letters: the metrics count them after the commit."""
     return await watched.wait_for(lambda story: story.well and set_aside(story) == {dead_letters})
 
 

@@ -33,7 +33,7 @@ def test_the_planted_effect_is_in_what_is_seen_of_the_treated_and_not_of_the_oth
     error = np.sqrt(effect * (1 - effect) / found.customers)
     assert abs(found.share[-1] - effect) <= 4 * error
     everybody = np.zeros(found.customers, dtype=np.bool_)
-    with_it, without = (observed(found, control, HORIZON) for control in (everybody, ~everybody))
+    with_it, without = (observed(found, held_out, HORIZON) for held_out in (everybody, ~everybody))
     buyers = [len(set(each.customer[each.orders > 0].tolist())) for each in (with_it, without)]
     assert (buyers[0] - buyers[1]) / found.customers == pytest.approx(found.share[-1])
     spent = (with_it.money.sum() - without.money.sum()) / found.customers

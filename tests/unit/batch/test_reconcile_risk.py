@@ -209,7 +209,7 @@ def test_customers_who_are_in_no_risk_state_yet_are_missing_if_they_have_bought(
     assert set(differences["actual"]) == {"missing"}
 
 
-def test_nobody_is_in_a_risk_state_without_predictions() -> None:
+def test_no_customer_is_in_a_risk_state_without_predictions() -> None:
     plain = {MODEL.version: a_model()}
     nobody = replace(RIGHT, risk_states=RIGHT.risk_states[:0], risk_changes=RIGHT.risk_changes[:0])
     assert found(nobody, plain).to_dict("records") == []

@@ -125,7 +125,7 @@ def test_a_robust_scaler_uses_median_and_quartiles_and_gives_the_same_names() ->
     assert result.summary["monetary"].idxmax() == "champions"
 
 
-def test_a_refit_in_a_window_keeps_its_names_and_leaves_out_whoever_is_inactive() -> None:
+def test_a_refit_in_a_window_keeps_its_names_and_leaves_out_inactive_customers() -> None:
     transactions = retail().transactions
     end = transactions["occurred_at"].max()
     inside = [profiles_as_of(transactions, end - timedelta(days=days), 180) for days in (0, 30)]

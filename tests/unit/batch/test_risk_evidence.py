@@ -1,4 +1,4 @@
-"""Nobody worth much is missing from the list "At risk"."""
+"""No customer worth much is missing from the list "At risk"."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ DAY = datetime(2011, 9, 1, tzinfo=UTC)
 
 
 @pytest.mark.slow
-def test_whoever_is_silent_for_long_is_in_the_list_with_a_rank_of_their_own() -> None:
+def test_a_customer_who_is_silent_for_long_is_in_the_list_with_a_rank_of_their_own() -> None:
     shop = medium()
     now = shop.report.last
     found = silent_customers(shop, default_cutoff(shop), now, times=1.5)

@@ -65,7 +65,7 @@ def test_days_that_begin_before_all_moments_are_ever() -> None:
     assert AudienceDefinition(since=1).since_moment(datetime(1, 1, 2, tzinfo=UTC)) == first
 
 
-def test_whoever_has_no_order_left_is_in_no_risk_state() -> None:
+def test_a_customer_without_an_order_left_is_in_no_risk_state() -> None:
     state, stake = np.array([0, 2, 3, NO_STATE]), np.array([50.0, 100.0, 10.0, 0.0])
     overdue = AudienceDefinition(risk_states=("overdue", "presumed_lost"))
     assert in_risk(overdue, state, stake).tolist() == [False, True, True, False]

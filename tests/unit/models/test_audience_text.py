@@ -50,7 +50,7 @@ def test_a_definition_is_read_back_as_it_was_written(definition: AudienceDefinit
     assert to_text(parse(text)) == text
 
 
-def test_everybody_has_no_filter() -> None:
+def test_an_audience_of_all_customers_has_no_filter() -> None:
     assert to_text(AudienceDefinition()) == "everyone"
     assert parse(" Everyone ") == AudienceDefinition()
 

@@ -56,7 +56,7 @@ def test_every_move_of_two_silent_years_and_of_the_next_purchase_is_counted(mode
 
 
 @given(SEEDS, SEEDS, st.integers(1, 8))
-def test_nobody_climbs_by_time_in_rank_order(model: int, who: int, k: int) -> None:
+def test_no_customer_climbs_by_time_in_rank_order(model: int, who: int, k: int) -> None:
     ordered = in_rank_order(centroids(model, k), np.ones(k, dtype=np.int64))
     assert expected_direction(model_of(ordered), *customers(who)).climbs == 0
 

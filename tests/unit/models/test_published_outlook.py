@@ -15,7 +15,7 @@ HALF_A_DAY = MICROS_PER_DAY // 2
 
 
 def ahead(segment: int, days: int, frequency: int, spent: int) -> PublishedOutlook:
-    """Of one customer who bought at midnight, at noon so many days later."""
+    """Of one customer who bought at midnight, at noon this many days later."""
     at = days * MICROS_PER_DAY + HALF_A_DAY
     numbers = (np.array([each]) for each in (frequency, spent * MONEY_UNITS, 0))
     return published_outlook(MODEL, np.array([segment]), np.array([0]), at, *numbers)

@@ -125,14 +125,14 @@ def test_a_model_with_a_recency_unit_of_one_is_written_as_before_there_were_unit
     assert to_json(written) == to_json(msgspec.structs.replace(written, recency_unit=float("1"))) == to_json(model)
 
 
-def test_who_does_not_know_recency_units_refuses_a_model_that_has_one() -> None:
+def test_workers_that_do_not_know_recency_units_refuse_a_model_that_has_one() -> None:
     spec = json.loads(to_json(build("net", "log1p", (1, 2, 3), (1, 1, 1), segments_at((0, 0, 0)), recency_unit=60)))
     assert spec.pop("recency_unit") == 60
     with pytest.raises(ModelError, match="was it edited"):
         from_json(json.dumps(spec))
 
 
-def test_who_does_not_know_windows_refuses_a_model_that_has_one() -> None:
+def test_workers_that_do_not_know_windows_refuse_a_model_that_has_one() -> None:
     model = build("net", "log1p", (1, 2, 3), (1, 1, 1), IN_A_WINDOW, window_days=365)
     assert from_json(to_json(model)) == model
     spec = json.loads(to_json(model))

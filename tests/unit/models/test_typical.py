@@ -1,4 +1,4 @@
-"""What is typical of a segment holds for so many of its customers as it says, and shows who does not fit."""
+"""What is typical of a segment holds for as many of its customers as it says, and shows who does not fit."""
 
 import msgspec
 import numpy as np
@@ -54,7 +54,7 @@ def test_the_ranges_of_a_segment_are_those_of_its_own_customers(rows: list[tuple
         ((30, 7, 5_000.0), ["frequency"]),
     ],
 )
-def test_whoever_is_further_out_than_99_in_100_does_not_fit(who: tuple[int, int, float], features: list[str]) -> None:
+def test_a_customer_further_out_than_99_in_100_does_not_fit(who: tuple[int, int, float], features: list[str]) -> None:
     assert TYPICAL.misfits(*who) == features
 
 

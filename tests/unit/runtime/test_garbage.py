@@ -25,7 +25,7 @@ def _usual_collector() -> Iterator[None]:
 
 
 def looks(objects: int) -> int:
-    """How often Python looks for garbage while so many objects are made."""
+    """How often Python looks for garbage while this many objects are made."""
     before: int = sum(generation["collections"] for generation in gc.get_stats())
     made: list[list[int]] = [[] for _ in range(objects)]
     after: int = sum(generation["collections"] for generation in gc.get_stats())

@@ -13,7 +13,7 @@ TOPIC_SETTINGS = sorted(name for name in Settings.model_fields if name.endswith(
 NAMES = ("log", "changes", "segments", "dead", "drift")
 
 
-def test_records_are_kept_for_ever_and_copied_as_the_broker_decides_by_default() -> None:
+def test_records_are_kept_indefinitely_and_copied_as_the_broker_decides_by_default() -> None:
     found = Topics(*NAMES).configuration
     assert {name: found[name].get("retention.ms") for name in NAMES if name != "segments"} == {
         "log": "-1",

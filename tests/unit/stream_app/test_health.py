@@ -109,7 +109,7 @@ def test_a_worker_with_lag_is_ready_as_long_as_it_commits(metrics: Metrics) -> N
 
 
 def failed_after_a_claim(metrics: Metrics, failures: int) -> None:
-    """The partition task fails so many times in a row, and continues with its claim after each failure."""
+    """The partition task fails this many times in a row, and continues with its claim after each failure."""
     for number in range(1, failures + 1):
         metrics.failed(0, ConnectionError("hush"), number)
         metrics.claimed(PROGRESS)

@@ -125,7 +125,7 @@ def test_the_active_model_is_another_one_beside_the_predictions_of_a_champion_th
     page = opened(database_url)
     assert compared(page) == expected(MIDNIGHT, 90)
     assert f"Predicted by the model that was active then, {active.version}" in words(page)
-    assert "The present predictions are others." in words(page)
+    assert "The page now shows another model’s predictions." in words(page)
 
 
 def test_predictions_of_a_model_that_is_not_active_yet_are_said_to_be_such(database_url: str, engine: Engine) -> None:

@@ -162,7 +162,7 @@ def test_an_uploaded_file_is_joined_and_counted_and_not_stored(
     )
     page.run()
     assert "1 customer of the audience in the file" in words(page)
-    assert "1 of its rows is of nobody in the audience" in words(page)
+    assert "1 of its rows matches no customer in the audience and is left out" in words(page)
     rows = {row["customer_id"]: row for row in csv.DictReader(io.StringIO(kept[-1].content.decode("utf-8-sig")))}
     assert rows["10001"]["e-mail"] == "secret@x.org"
     assert rows["10002"]["e-mail"] == ""

@@ -65,7 +65,7 @@ def test_the_header_has_the_profile_and_the_next_change(
             assert f"(in {days:,} day" in shown or days == 0
 
 
-def test_whoever_does_not_fit_the_segment_is_said_to_be_unusual(
+def test_a_customer_who_does_not_fit_the_segment_is_said_to_be_unusual(
     database_url: str, engine: Engine, processed: Lived, model: SegmentModel
 ) -> None:
     bought = sorted((row for row in processed.customers if row["segment"]), key=lambda row: row["last_purchase_at"])

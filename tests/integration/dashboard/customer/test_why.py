@@ -62,7 +62,7 @@ def test_the_orders_behind_the_numbers_are_named(
         last = sales[-1]
         assert f"the last order was {last['transaction_id']} of {style.date(last['occurred_at'])}" in shown
         assert f"({POUNDS.exact(Decimal(last['amount']))})" in shown
-        assert f"{len(sales)} order" in shown
+        assert f"{len(sales)} purchase" in shown
         assert (f"{POUNDS.exact(row['gross'])} bought, less {POUNDS.exact(row['returned'])} returned" in shown) == bool(
             row["returned"]
         )
@@ -86,7 +86,7 @@ def test_sentences_name_the_amount_the_segment_and_the_day(
         assert f"{least} makes them {names[goal.segment]}; without another one they stay there for" in shown
         if row["next_change_at"] is not None and row["segment"]:
             day = style.stamp(row["next_change_at"])
-            assert f"Before {day} it spares them the move to {names[row['next_segment']]}" in shown
+            assert f"Before {day} it prevents the move to {names[row['next_segment']]}" in shown
     assert said == {True, False}
 
 

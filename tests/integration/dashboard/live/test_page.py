@@ -140,7 +140,7 @@ def test_one_sentence_says_what_happened_on_the_last_whole_day(page: AppTest, fi
     assert ("bought for the first time" in shown[1]) == bool(came)
 
 
-def test_whoever_reads_can_stop_the_refresh(page: AppTest, filled: Engine) -> None:
+def test_a_reader_can_stop_the_refresh(page: AppTest, filled: Engine) -> None:
     page.run()
     page.toggle(key="live_follow").set_value(False).run()
     assert "Wed 15 June 2011" in words(page)

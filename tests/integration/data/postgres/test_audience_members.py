@@ -86,7 +86,7 @@ def moved(stream: Stored, **wanted: str | datetime) -> set[str]:
     return {*changes["customer_id"]}
 
 
-def test_everybody_with_a_segment_is_in_an_audience_without_filters(filled: Engine, known: pd.DataFrame) -> None:
+def test_every_customer_with_a_segment_is_in_an_audience_without_filters(filled: Engine, known: pd.DataFrame) -> None:
     assert members(filled, AudienceDefinition()) == known["customer_id"].tolist()
 
 

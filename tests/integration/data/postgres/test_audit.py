@@ -106,7 +106,7 @@ def test_an_unknown_outcome_is_refused(postgres: Engine) -> None:
         audit.add(postgres, ANN, PAUSE, {}, "perhaps")  # type: ignore[arg-type]
 
 
-def test_old_acts_go_if_they_are_not_kept_for_ever(postgres: Engine) -> None:
+def test_old_acts_go_if_they_are_not_kept_indefinitely(postgres: Engine) -> None:
     for _ in range(2):
         audit.add(postgres, ANN, PAUSE, {}, "done")
     with postgres.begin() as connection:

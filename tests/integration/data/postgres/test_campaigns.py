@@ -78,7 +78,7 @@ def test_nothing_after_the_horizon_counts(filled: Engine) -> None:
     assert (found.days, len(found.day)) == (2, 0)
 
 
-def test_who_is_forgotten_is_no_member_any_more_and_the_others_keep_their_rows(filled: Engine) -> None:
+def test_a_forgotten_customer_is_no_member_any_more_and_the_others_keep_their_rows(filled: Engine) -> None:
     campaign = store_campaign(filled)
     with filled.connect() as connection:
         gone, stays, *_ = (member.customer_id for member in campaigns.members(connection, "spring"))
@@ -122,7 +122,7 @@ def test_there_is_no_event_time_before_every_partition_has_one(filled: Engine) -
         assert watermark(connection) is None
 
 
-def test_who_was_forgotten_while_a_campaign_was_being_stored_can_be_deleted_from_it(filled: Engine) -> None:
+def test_a_customer_forgotten_while_a_campaign_was_being_stored_can_be_deleted_from_it(filled: Engine) -> None:
     with filled.begin() as starting:
         known = campaigns.segments(starting, [str(number) for number in range(10_000, 10_040)])
         new = Campaign("spring", 0.3, 30, EVENT_TIME, 0, 0, 0.4, published=False)

@@ -1,4 +1,4 @@
-"""Whoever reads a customer's numbers under a model with a window reads those that pandas counts in it."""
+"""Every reader of a customer's numbers under a model with a window gets those that pandas counts in it."""
 
 import asyncio
 from collections.abc import Iterator

@@ -134,7 +134,7 @@ def definitions(shop: Shop) -> list[AudienceDefinition]:
     ]
 
 
-def test_everybody_is_in_the_audiences_that_they_were_in_at_random_moments(shop: Shop) -> None:
+def test_customers_are_in_the_audiences_that_they_were_in_at_random_moments(shop: Shop) -> None:
     sizes = np.zeros(len(definitions(shop)), dtype=int)
     for at in moments(shop.dataset, 10, seed=5):
         known = shop.known(at)

@@ -1,4 +1,4 @@
-"""Pruning deletes old changes and settled dead letters, and nothing that is still needed."""
+"""Pruning deletes old changes and finished dead letters, and nothing that is still needed."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -497,9 +497,9 @@ def _operate(owner_url: str, url: str) -> None:
         dead_letters.mark_retried(operator, [letter])
         assert dead_letters.discard(operator, [letter], "a reason") == 1
         assert log_faults.resolve(operator, None)
-        webhooks.set_aside(operator, "crm", [webhooks.UndeliveredChange("c", 1, b"{}", "a reason", 1)])
+        webhooks.set_aside(operator, "crm", [webhooks.AbandonedChange("c", 1, b"{}", "a reason", 1)])
         webhooks.mark_delivered(operator, "crm", [("c", 1)])
-        assert erasures.forget_undelivered(operator, "c") == 1
+        assert erasures.forget_abandoned(operator, "c") == 1
         key = api_keys.create(operator, "till", ["write"])
         assert [row.name for row in api_keys.listed(operator)] == ["till"]
         api_keys.revoke(operator, key.split("_")[1])

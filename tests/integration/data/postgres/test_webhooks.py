@@ -7,11 +7,11 @@ from sqlalchemy import Engine
 
 from data.postgres import webhooks
 from data.postgres.database import engine
-from data.postgres.webhooks import OtherChangesError, SavedOffset, TakenOverError, UndeliveredChange
+from data.postgres.webhooks import AbandonedChange, OtherChangesError, SavedOffset, TakenOverError
 from runtime.topics import ChangeKind
 
 NONE_WAITING: frozenset[int] = frozenset()
-LETTER = UndeliveredChange("c:1", 3, b"{}", "400 Bad Request", 1)
+LETTER = AbandonedChange("c:1", 3, b"{}", "400 Bad Request", 1)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_process_whose_webhook_was_claimed_by_another_saves_nothing(postgres: 
     later = webhooks.claim(postgres, "crm", "log", [10])
     with pytest.raises(TakenOverError, match="another process delivers for the webhook 'crm'"):
         webhooks.save(postgres, earlier, {0: SavedOffset(11, NONE_WAITING)}, [LETTER])
-    assert webhooks.newest_dead(postgres, "crm", 9) == []
+    assert webhooks.newest_abandoned(postgres, "crm", 9) == []
     webhooks.save(postgres, later, {0: SavedOffset(12, NONE_WAITING)}, [])
     assert webhooks.claim(postgres, "crm", "log", [10]).offsets == {0: SavedOffset(12, NONE_WAITING)}
 
@@ -87,9 +87,9 @@ def test_a_process_whose_webhook_was_claimed_by_another_saves_nothing(postgres: 
 def test_a_change_that_fails_again_is_stored_once_with_the_last_reason(postgres: Engine) -> None:
     webhooks.set_aside(postgres, "crm", [LETTER])
     webhooks.mark_delivered(postgres, "crm", [("c:1", 3)])
-    assert [tuple(row) for row in webhooks.dead_by_reason(postgres, "crm")] == [("400 Bad Request", 0, 1)]
+    assert [tuple(row) for row in webhooks.abandoned_by_reason(postgres, "crm")] == [("400 Bad Request", 0, 1)]
     webhooks.set_aside(postgres, "crm", [LETTER._replace(reason="410 Gone", attempts=2)])
-    [row] = webhooks.newest_dead(postgres, "crm", 9)
+    [row] = webhooks.newest_abandoned(postgres, "crm", 9)
     assert (row.customer_id, row.sequence, row.reason, row.attempts) == ("c:1", 3, "410 Gone", 2)
 
 
@@ -97,7 +97,7 @@ def test_a_delivered_change_is_not_found_for_another_retry(postgres: Engine) -> 
     webhooks.set_aside(postgres, "crm", [LETTER])
     webhooks.mark_delivered(postgres, "crm", [("c:1", 3)])
     with pytest.raises(LookupError, match=r"c:1:3 was delivered at .*; nothing is left to send"):
-        webhooks.find_dead(postgres, "crm", "c:1", 3)
+        webhooks.find_abandoned(postgres, "crm", "c:1", 3)
 
 
 def test_dead_letters_are_paged_in_order_and_end_with_those_that_were_there(postgres: Engine) -> None:
@@ -106,7 +106,7 @@ def test_dead_letters_are_paged_in_order_and_end_with_those_that_were_there(post
     moment = webhooks.now(postgres)
     webhooks.set_aside(postgres, "crm", [LETTER._replace(customer_id="late")])
     found, after = [], ("", 0)
-    while page := webhooks.dead_before(postgres, "crm", moment, after, 3):
+    while page := webhooks.abandoned_before(postgres, "crm", moment, after, 3):
         found += [letter[:2] for letter in page]
         after = found[-1]
     assert found == [("a", 2), ("a", 10), ("b", 2), ("b", 10)]
@@ -114,6 +114,6 @@ def test_dead_letters_are_paged_in_order_and_end_with_those_that_were_there(post
 
 def test_a_missing_dead_letter_is_an_error(postgres: Engine) -> None:
     webhooks.set_aside(postgres, "crm", [LETTER])
-    assert webhooks.find_dead(postgres, "crm", "c:1", 3) == b"{}"
-    with pytest.raises(LookupError, match="there is no dead letter c:1:4"):
-        webhooks.find_dead(postgres, "crm", "c:1", 4)
+    assert webhooks.find_abandoned(postgres, "crm", "c:1", 3) == b"{}"
+    with pytest.raises(LookupError, match="there is no abandoned change c:1:4"):
+        webhooks.find_abandoned(postgres, "crm", "c:1", 4)

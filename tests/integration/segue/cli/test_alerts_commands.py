@@ -147,7 +147,7 @@ def test_a_test_says_of_each_destination_what_became_of_it(
     lines = done.stderr.splitlines()
     both = "Rules that write to it: Records are set aside, Everybody."
     assert lines[0] == f"team has accepted the message. {both}"
-    assert lines[1].startswith("gone did not take the message: ")
+    assert lines[1].startswith("gone did not accept the message: ")
     assert ".." not in lines[1]
     assert lines[2].startswith("the destination 'bird' has no address that Apprise knows")
     found = json.loads(done.stdout)
@@ -195,7 +195,7 @@ def test_a_test_that_is_refused_fails(segue: Run, receiver: AlertReceiver) -> No
     receiver.refuses = True
     done = segue("test", "team")
     assert done.returncode == 1
-    assert "team did not take the message" in done.stderr
+    assert "team did not accept the message" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_before_there_was_a_model_nobody_was_in_an_audience_and_predictions_are_
         connection.execute(text("UPDATE stream_progress SET model_since = event_time"))
         connection.execute(text("UPDATE segment_changes SET effective_at = effective_at + interval '2 years'"))
     shown = segue("show", "Spenders", *AS_OF)
-    assert "There was no model yet, so nobody was in a segment." in shown.stderr
+    assert "There was no model yet, so no customer was in a segment." in shown.stderr
     assert "unknown: the model that was active then had no predictions" in " ".join(shown.stdout.split())
     assert answered(segue("count", "Spenders", *AS_OF, "--json"))["customers"] == 0
     assert "and there was no model yet" in segue("count", "Overdue", *AS_OF).stderr

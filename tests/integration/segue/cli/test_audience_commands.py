@@ -107,7 +107,7 @@ def test_a_file_is_joined_and_what_does_not_fit_is_counted(saved: Run, postgres:
     Path("crm.csv").write_text(f"customer_id;name;country\n{first};Ann;FR\n99;Bob;DE\n")
     done = saved("export", "VIPs", "out.csv", "--join", "crm.csv", "--for", "spreadsheets")
     assert done.returncode == 0, done.stderr
-    assert f"1 of them is in crm.csv and {len(others)} are not; 1 of its rows is of nobody" in done.stderr
+    assert f"1 of them is in crm.csv and {len(others)} are not; 1 of its rows matches no customer" in done.stderr
     assert "begin with `file_`: country" in done.stderr
     found = [*csv.DictReader(Path("out.csv").read_text(encoding="utf-8-sig").splitlines())]
     assert (found[0]["name"], found[0]["file_country"]) == ("Ann", "FR")

@@ -53,7 +53,7 @@ def test_start_says_the_sizes_and_how_to_get_the_list(segue: Segue, everybody: P
     assert (listed["horizon_days"], listed["holdout"], listed["published"]) == (14, 0.4, True)
 
 
-def test_everybody_in_an_audience_is_in_its_campaign(segue: Segue) -> None:
+def test_every_customer_in_an_audience_is_in_its_campaign(segue: Segue) -> None:
     assert segue("audience", "save", "Old friends", "--frequency-at-least", "3").returncode == 0
     number = int(segue("audience", "count", "Old friends").stdout)
     done = segue("campaign", "start", "spring", "--audience", "Old friends", "--holdout", "40%")

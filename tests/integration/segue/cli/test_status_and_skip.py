@@ -34,7 +34,7 @@ def postgres(migrated_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: objec
 
 @pytest.fixture
 def write(postgres: Engine, broker: str, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Writes so many records more to partition 0 of a log of which everything has been applied."""
+    """Writes this many more records to partition 0 of a log of which everything has been applied."""
     topic = uuid4().hex
     monkeypatch.setenv("SEGUE_TRANSACTIONS_TOPIC", topic)
     monkeypatch.setenv("SEGUE_BOOTSTRAP_SERVERS", broker)

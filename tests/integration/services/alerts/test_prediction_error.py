@@ -108,4 +108,4 @@ def test_a_champion_that_is_not_active_yet_has_no_error(postgres: Engine) -> Non
 def test_a_stream_in_which_nobody_had_ordered_has_no_error(postgres: Engine) -> None:
     stored(postgres, carrying(a_model(), fitted(TODAY - 300 * DAY)))
     observed(postgres)
-    assert error(postgres) == Measured(0.0, "nothing to compare: nobody had ordered 30 days before", TODAY)
+    assert error(postgres) == Measured(0.0, "nothing to compare: no customer had ordered 30 days before", TODAY)

@@ -85,7 +85,7 @@ def found(postgres: Engine) -> dict[str, Rows]:
 
 
 def step_by_step(postgres: Engine, days: int) -> Iterator[datetime]:
-    """Advance the stream by so many days and a few hours at a time."""
+    """Advance the stream by this many days and a few hours at a time."""
     reached = moment(0)
     while reached < END:
         stop = min(reached + days * DAY + timedelta(hours=5), END)

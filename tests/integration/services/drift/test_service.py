@@ -78,7 +78,7 @@ def service(postgres: Engine, observer: StreamObserver | None = None) -> DriftSe
 
 
 def run(service: DriftService, runs: int, between: Callable[[int], None]) -> None:
-    """Run the service for so many observations; ``between`` is called after each."""
+    """Run the service for this many observations; ``between`` is called after each."""
     number = 0
 
     def sleep(seconds: float) -> None:

@@ -7,14 +7,14 @@ from typer.testing import CliRunner
 
 from data.postgres import webhooks
 from data.postgres.database import engine
-from data.postgres.webhooks import UndeliveredChange
+from data.postgres.webhooks import AbandonedChange
 from segue.cli.app import app
 
 
 def test_a_change_that_fails_again_is_reported_with_its_reason(
     migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    webhooks.set_aside(engine(migrated_url), "webhook", [UndeliveredChange("C1", 1, b"{}", "gone", 1)])
+    webhooks.set_aside(engine(migrated_url), "webhook", [AbandonedChange("C1", 1, b"{}", "gone", 1)])
     monkeypatch.setenv("SEGUE_STATE_DIR", str(tmp_path))
     monkeypatch.setenv("SEGUE_DATABASE_URL", migrated_url)
     monkeypatch.setenv("SEGUE_WEBHOOK_URL", "http://127.0.0.1:1/")

@@ -142,7 +142,7 @@ def test_a_tick_that_moves_nobody_needs_no_customer(database: str) -> None:
     assert with_store(database, work).next_offset == len(messages)
 
 
-def test_ticks_one_by_one_move_whoever_is_due_also_customers_who_came_meanwhile(database: str) -> None:
+def test_ticks_one_by_one_move_all_who_are_due_also_customers_who_came_meanwhile(database: str) -> None:
     # Ten days after the last purchase a customer is away, and forty days after it lost.
     messages: list[Message] = [
         transaction(1, 0),

@@ -128,7 +128,7 @@ def test_the_sentence_about_expiries_counts_thirty_days(source: Source) -> None:
     until = source.as_of + timedelta(days=30 - WINDOW)
     gone = rows[(rows["occurred_at"] > source.as_of - WINDOW * DAY) & (rows["occurred_at"] < until)]
     summary = what_expires(source.dataset, source.as_of, WINDOW, POUNDS).summary
-    number = re.search(r"nobody buys, the window loses ([\d,]+) orders?", summary)
+    number = re.search(r"no customer buys, the window loses ([\d,]+) orders?", summary)
     assert number is not None
     assert int(number[1].replace(",", "")) == (gone["kind"] == "sale").sum() > 0
 

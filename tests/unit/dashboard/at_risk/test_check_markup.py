@@ -107,7 +107,7 @@ def test_until_there_is_a_comparison_the_check_of_the_fit_is_shown_as_such() -> 
     inactive = words(section(nothing(None, is_active=False), NOTES))
     assert "yet: their model is not active on all partitions." in inactive
     assert "not known which orders" not in inactive
-    assert "30 days ago nobody had ordered" in words(section(nothing(END), NOTES))
+    assert "30 days ago no customer had ordered" in words(section(nothing(END), NOTES))
 
 
 def test_the_counts_are_not_to_be_trusted_in_a_new_season() -> None:

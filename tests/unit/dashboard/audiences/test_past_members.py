@@ -58,7 +58,7 @@ def test_each_filter_lets_through_whom_it_says(definition: dict[str, Any], names
     assert states().loc[inside, "customer_id"].tolist() == names.split()
 
 
-def test_only_who_has_moved_passes_a_filter_on_moves() -> None:
+def test_only_a_customer_who_has_moved_passes_a_filter_on_moves() -> None:
     assert passing(states(), AudienceDefinition(moved_to=("lost",)), pd.Series(["cem", "gone"])).tolist() == [
         False,
         False,
@@ -67,7 +67,7 @@ def test_only_who_has_moved_passes_a_filter_on_moves() -> None:
     assert not passing(states(), AudienceDefinition(moved_to=("lost",)), NOBODY).any()
 
 
-def test_who_has_no_order_left_counts_from_the_last_event_with_no_orders() -> None:
+def test_a_customer_without_an_order_left_counts_from_the_last_event() -> None:
     people, stays = people_and_stays(states())
     assert [people.customer_id.of(row) for row in range(3)] == ["ann", "ben", "cem"]
     assert [people.segment.of(row) for row in range(3)] == ["champions", "lost", "lost"]
@@ -80,7 +80,7 @@ def test_who_has_no_order_left_counts_from_the_last_event_with_no_orders() -> No
     assert stays.since.tolist() == [to_micros(CHANGED)] * 3
 
 
-def test_nobody_is_nobody() -> None:
+def test_no_customers_give_empty_results() -> None:
     none = states().iloc[:0]
     assert passing(none, AudienceDefinition(segments=("lost",)), NOBODY).tolist() == []
     assert people_and_stays(none)[0].spent.tolist() == []

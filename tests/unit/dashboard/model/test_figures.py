@@ -24,7 +24,7 @@ KNOWN = personas(MODEL)
     ],
 )
 def test_a_centre_in_original_units_belongs_to_its_own_segment(model: object) -> None:
-    recency, frequency, monetary = figures.centres(model).T  # type: ignore[arg-type]
+    recency, frequency, monetary = figures.centroids(model).T  # type: ignore[arg-type]
     assert assign(model, recency, frequency, monetary).tolist() == list(range(len(MODEL.segments)))  # type: ignore[arg-type]
 
 

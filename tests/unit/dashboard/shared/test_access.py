@@ -75,6 +75,6 @@ def test_nothing_is_read_for_somebody_who_has_to_log_in_first() -> None:
     assert NOBODY.has_ended(datetime(1970, 1, 1, tzinfo=UTC))
 
 
-def test_without_a_login_anyone_looks_for_ever_and_sees_ids() -> None:
+def test_without_a_login_anyone_looks_without_an_end_and_sees_ids() -> None:
     assert not ANYONE.has_ended(datetime(9999, 1, 1, tzinfo=UTC))
     assert (ANYONE.role, ANYONE.is_masked, ANYONE.actor.role) == (None, False, "no login")

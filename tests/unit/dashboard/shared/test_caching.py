@@ -146,7 +146,7 @@ def test_while_one_session_reads_everything_another_waits_for_its_closed_part() 
 
 
 class Question:
-    """A question whose answer is the number of times that it was asked; each time takes so many seconds of a clock."""
+    """A question whose answer is the number of times that it was asked; each takes this many seconds of a clock."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds, self.now, self.asked = seconds, 0.0, 0

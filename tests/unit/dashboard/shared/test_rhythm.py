@@ -18,7 +18,7 @@ FIRST = datetime(2010, 1, 4, tzinfo=UTC)
 
 
 def customers(*orders_and_days: tuple[int, float]) -> Histories:
-    """Customers with so many orders within so many days, the first of all at FIRST."""
+    """Customers with this many orders within this many days, the first of all at FIRST."""
     first = np.full(len(orders_and_days), to_micros(FIRST))
     days = np.array([days for _, days in orders_and_days])
     orders = np.array([orders for orders, _ in orders_and_days])

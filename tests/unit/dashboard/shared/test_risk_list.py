@@ -102,7 +102,7 @@ def test_a_later_moment_only_moves_customers_on_through_the_states(found: RiskLi
     assert (later.found.state > found.found.state).any()
 
 
-def test_nobody_gives_an_empty_table_with_its_columns(found: RiskList) -> None:
+def test_no_customers_give_an_empty_table_with_its_columns(found: RiskList) -> None:
     empty = found.frame(found.rows(Wanted(segments=["nobody"])))
     assert empty.empty
     assert [*empty.columns] == [*found.frame(found.rows(Wanted())).columns]

@@ -201,7 +201,7 @@ def _said_of(content: bytes) -> str:
 WINDOWED = with_window(MODEL, 90)
 
 
-def test_in_a_window_whoever_has_no_purchase_in_it_is_inactive_and_stays_so() -> None:
+def test_in_a_window_a_customer_without_a_purchase_in_it_is_inactive_and_stays_so() -> None:
     found = uploads.segmented(WINDOWED, uploads.read(f"{HEADER}\na,90,0,0\nb,89,1,50\n".encode(), WINDOWED, "GBP"))
     assert found["segment"].tolist()[0] == "inactive"
     assert found["segment"].tolist()[1] != "inactive"

@@ -44,7 +44,7 @@ def test_the_same_seed_gives_the_same_rows_and_another_seed_other_rows() -> None
     assert not first.equals(synthetic.generate(customers=50, seed=4))
 
 
-def test_a_seed_gives_the_same_rows_for_ever(tmp_path: Path) -> None:
+def test_a_seed_always_gives_the_same_rows(tmp_path: Path) -> None:
     synthetic.write(synthetic.generate(customers=60, days=500, seed=3), tmp_path / "shop.csv")
     digest = hashlib.sha256((tmp_path / "shop.csv").read_bytes()).hexdigest()
     assert digest == "b38381ace64d07bde1588c4342189482af0322d479487462b673558fa9ff5623"

@@ -69,7 +69,7 @@ def test_without_days_or_with_a_group_that_is_too_small_nothing_can_be_said() ->
     assert np.isinf(_compare(until(outcomes, 0)._replace(days=10)).share.high[0])
 
 
-def test_nobody_buys_and_nothing_is_claimed() -> None:
+def test_without_a_buyer_nothing_is_claimed() -> None:
     nothing = until(some_outcomes(1), 0)._replace(days=30)
     found = _compare(nothing)
     assert (found.share.low <= 0).all()

@@ -21,7 +21,7 @@ def a_comparison(
     return Comparison(days, horizon, groups[0], groups[1], share, share)
 
 
-def test_too_early() -> None:
+def test_on_the_first_days_it_is_too_early_to_say_whether_it_helped() -> None:
     found = a_comparison([-0.02], [0.16])
     assert verdict(found) == TOO_EARLY
     assert sentence(found) == (
@@ -62,5 +62,5 @@ def test_without_an_interval_none_is_shown() -> None:
 @pytest.mark.parametrize(
     ("difference", "text"), [(0.01, "1 point more"), (-0.3, "30 points less"), (0, "no difference")]
 )
-def test_points(difference: float, text: str) -> None:
+def test_a_difference_of_shares_is_written_in_points(difference: float, text: str) -> None:
     assert points_more(difference) == text

@@ -40,7 +40,7 @@ def fitted(people: Population) -> BuyingFit:
 
 def test_parameters_and_seasons_are_found(fitted: BuyingFit) -> None:
     for name in ("r", "alpha", "a", "b"):
-        # Four standard errors of a fit on so many customers, from ten other seeds.
+        # Four standard errors of a fit on this many customers, from ten other seeds.
         assert getattr(fitted.buying, name) == pytest.approx(getattr(TRUTH, name), rel=0.3), name
     rates = np.array(fitted.clock.rates)
     assert rates == pytest.approx(np.array(BUSY.rates), abs=0.16)

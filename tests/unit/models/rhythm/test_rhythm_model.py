@@ -128,6 +128,6 @@ def test_expected_spend_is_above_nothing_and_falls_with_silence() -> None:
     assert (soon > late).all()
 
 
-def test_nobody_is_a_customer_for_certain() -> None:
+def test_no_customer_is_certainly_alive_or_gone() -> None:
     found = p_alive(model().buying, observed(CUSTOMERS, model().clock, LAST + MICROS_PER_DAY))
     assert ((found > 0) & (found < 1)).all()

@@ -88,7 +88,7 @@ def test_of_those_who_order_again_half_do_before_they_are_due_and_nine_in_ten_be
     people = population(truth, 6_000, 4_000, seed=8)
     now = 1_900 * MICROS_PER_DAY
     customer, seen = histories_until(people, now)
-    # Whoever has more orders after this moment has made the next one by the end with near certainty.
+    # A customer with more orders after this moment has made the next one by the end with near certainty.
     regular = seen.orders >= 4
     found = milestones(truth, CALENDAR, Histories(*(part[regular] for part in seen)), 1e-6)
     later = people.moment > now

@@ -13,7 +13,7 @@ BEGIN = datetime(2010, 1, 1, tzinfo=UTC)
 
 
 def shown(months: int, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
-    """The table and the line below it, of so many months without a change."""
+    """The table and the line below it, of this many months without a change."""
     end = datetime(2010 + (months - 1) // 12, (months - 1) % 12 + 1, 15, tzinfo=UTC)
     compared = Comparison(periods("month", BEGIN, end)).results([])
     assert len(compared) == months

@@ -71,7 +71,7 @@ def test_a_window_longer_than_the_data_is_mentioned(command: str, dataset: Path,
     for window, mentioned in (("30d", False), ("9000d", True)):
         result = RUNNER.invoke(app, [command, str(dataset), "-o", str(out), "--k", "3", "--window", window, "--force"])
         assert result.exit_code == 0, result.output
-        said = "everything is in the last 9,000 days: nobody is Inactive yet" in " ".join(result.stderr.split())
+        said = "everything is in the last 9,000 days: no customer is Inactive yet" in " ".join(result.stderr.split())
         assert said == mentioned
 
 

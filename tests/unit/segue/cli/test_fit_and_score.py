@@ -94,7 +94,7 @@ def test_a_recency_unit_out_of_range_is_refused_in_one_line(unit: str, shop: Pat
     assert "Traceback" not in done.output
 
 
-def test_a_fit_with_a_window_counts_its_orders_and_scores_whoever_has_none_as_inactive(
+def test_a_fit_with_a_window_counts_its_orders_and_scores_customers_without_one_as_inactive(
     shop: Path, tmp_path: Path
 ) -> None:
     model, out, again = tmp_path / "model.json", tmp_path / "out.csv", tmp_path / "again.csv"

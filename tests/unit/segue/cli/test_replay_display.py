@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from producers.control import ReplayState
 from producers.pace import Speed
-from segue.cli.replay_display import LagAlarm, ReplayLines
+from segue.cli.replay_display import LagWarning, ReplayLines
 
 STATE = ReplayState(datetime(2010, 3, 1, 12, tzinfo=UTC), 1_200, 44_876, 30, Speed.parse("1d/s"), "running")
 
@@ -36,11 +36,11 @@ def test_a_paused_replay_is_shown_as_paused() -> None:
 
 
 def _reports(lags: list[int]) -> list[int]:
-    """Return the seconds at which the alarm reported, for one lag a second."""
+    """Return the seconds at which the warning was shown, for one lag a second."""
     clock, reports = Clock(), list[int]()
     seconds = iter(range(len(lags)))
     second = 0
-    show = LagAlarm(lambda: reports.append(second), clock)
+    show = LagWarning(lambda: reports.append(second), clock)
     for second, lag in zip(seconds, lags, strict=True):  # noqa: B007 - read by the callback
         show(replace(STATE, lag=lag))
         clock.now += 1
@@ -57,5 +57,5 @@ def test_a_lag_that_falls_now_and_then_is_not_reported() -> None:
     assert _reports([0] * 40) == []
 
 
-def test_the_alarm_reports_again_after_the_lag_has_fallen() -> None:
+def test_the_warning_is_shown_again_after_the_lag_has_fallen() -> None:
     assert _reports([5] * 20 + [1] + [5] * 20) == [10, 30]

@@ -51,7 +51,7 @@ def test_a_refusal_has_a_reason_and_no_secret(caplog: pytest.LogCaptureFixture) 
     with alert_receiver() as receiver, caplog.at_level(logging.DEBUG):
         receiver.refuses = True
         address = receiver.address.replace("json://", f"json://user:{SECRET}@") + SECRET
-        with pytest.raises(DestinationError, match=r"team did not take the message: .*500") as refused:
+        with pytest.raises(DestinationError, match=r"team did not accept the message: .*500") as refused:
             AppriseSender.of({"team": address}).send("team", "title", "body")
     assert SECRET not in str(refused.value) + caplog.text
 
@@ -76,5 +76,5 @@ def test_a_reason_does_not_show_a_password_in_any_form(
 def test_a_receiver_that_is_not_there_is_a_refusal() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(DestinationError, match="team did not take the message"):
+    with pytest.raises(DestinationError, match="team did not accept the message"):
         AppriseSender.of({"team": f"json://127.0.0.1:{port}/"}).send("team", "title", "body")

@@ -73,5 +73,5 @@ def test_every_route_documents_the_refusal_as_it_is_answered() -> None:
         assert schema == {"$ref": "#/components/schemas/Problem"}
 
 
-def test_who_has_no_key_learns_nothing_about_moments() -> None:
+def test_a_client_without_a_key_learns_nothing_about_moments() -> None:
     assert asked("GET", "/v1/segments?as_of=2011-06-01", Keys(no_such_key)).status_code == 401

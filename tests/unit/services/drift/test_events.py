@@ -35,7 +35,7 @@ def alarm(measure: str, value: float, reference: float | None, name: str = "", t
         (alarm("basket", 0.0, 0.0), "A typical sale is worth 0.00, 0.00 before."),
         (
             alarm("distance", 2.5, 1.75),
-            "Customers are 2.50 standard deviations from their segment's centre, 1.75 before.",
+            "Customers are 2.50 standard deviations from their segment's centroid, 1.75 before.",
         ),
         (
             alarm("psi", 0.2, None, "segments", 0.1),

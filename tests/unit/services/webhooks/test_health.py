@@ -32,7 +32,7 @@ def test_the_metrics_are_current_when_they_are_read() -> None:
     webhook = WebhookState()
     health = WebhookHealth(webhook)
     assert _values(health)["segue_webhook_delivered_total"] == 0
-    webhook.delivered, webhook.given_up, webhook.waiting, webhook.receiver_is_down = 7, 2, 5, True
+    webhook.delivered, webhook.abandoned, webhook.waiting, webhook.receiver_is_down = 7, 2, 5, True
     values = _values(health)
     assert values["segue_webhook_delivered_total"] == 7
     assert values["segue_webhook_given_up_total"] == 2

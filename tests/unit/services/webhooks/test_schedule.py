@@ -149,9 +149,9 @@ def test_an_outage_over_a_weekend_abandons_nothing_however_few_changes_wait(cust
     while (at := line.next_start()) is not None:
         now = max(now, at)
         for delivery in line.start(now):
-            settled = line.finish(delivery, YES, now, 1.0)
-            assert settled is not None
-            assert settled.dead is None
+            finished = line.finish(delivery, YES, now, 1.0)
+            assert finished is not None
+            assert finished.abandoned is None
             arrived.append(delivery.customer_id)
     assert sorted(arrived) == names
 
@@ -160,12 +160,12 @@ def test_an_outage_over_a_weekend_abandons_nothing_however_few_changes_wait(cust
 def test_changes_that_always_fail_are_abandoned_even_if_there_are_no_others(customers: int) -> None:
     names = [f"{number:02}" for number in range(customers)]
     line = schedule(*((name, 1) for name in names), policy=BY_DEFAULT)
-    given_up = []
+    abandoned = []
     while (now := line.next_start()) is not None:
         for delivery in line.start(max(now, 0.0)):
-            settled = line.finish(delivery, NO, max(now, 0.0), 1.0)
-            given_up += [] if settled is None else [settled]
-    assert given_up == [(BY_DEFAULT.attempts, "500")] * customers
+            finished = line.finish(delivery, NO, max(now, 0.0), 1.0)
+            abandoned += [] if finished is None else [finished]
+    assert abandoned == [(BY_DEFAULT.attempts, "500")] * customers
 
 
 @pytest.mark.parametrize("seconds_between_others", [1.0, 600.0, 7_200.0])
@@ -173,8 +173,8 @@ def test_a_change_that_always_fails_is_abandoned_after_its_attempts_while_others
     seconds_between_others: float,
 ) -> None:
     line = schedule(("bad", 1), policy=BY_DEFAULT)
-    others, failures, given_up = 0, 0, None
-    while given_up is None:
+    others, failures, abandoned = 0, 0, None
+    while abandoned is None:
         at = line.next_start()
         if at is None or at > others * seconds_between_others:
             now = others * seconds_between_others
@@ -186,10 +186,10 @@ def test_a_change_that_always_fails_is_abandoned_after_its_attempts_while_others
             bad = delivery.customer_id == "bad"
             failures += bad
             if bad:
-                given_up = line.finish(delivery, NO, now, 1.0)
+                abandoned = line.finish(delivery, NO, now, 1.0)
             else:
                 assert line.finish(delivery, YES, now, 1.0) == (1, None)
-    assert given_up == (BY_DEFAULT.attempts, "500")
+    assert abandoned == (BY_DEFAULT.attempts, "500")
     assert failures >= BY_DEFAULT.attempts
 
 
@@ -198,10 +198,10 @@ def test_without_waiting_out_outages_changes_are_abandoned_during_one() -> None:
     line = schedule(
         *customers, policy=replace(POLICY, attempts=1, first_wait=0.0, longest_wait=0.0, waits_out_outages=False)
     )
-    given_up = []
+    abandoned = []
     while (now := line.next_start()) is not None:
-        given_up += [line.finish(delivery, NO, max(now, 0.0), 1.0) for delivery in line.start(max(now, 0.0))]
-    assert given_up == [(1, "500")] * len(customers)
+        abandoned += [line.finish(delivery, NO, max(now, 0.0), 1.0) for delivery in line.start(max(now, 0.0))]
+    assert abandoned == [(1, "500")] * len(customers)
 
 
 class Receiver(RuleBasedStateMachine):
@@ -212,7 +212,7 @@ class Receiver(RuleBasedStateMachine):
         self.schedule = Schedule(POLICY)
         self.now = 0.0
         self.added: dict[str, list[int]] = defaultdict(list)
-        self.settled: dict[str, list[int]] = defaultdict(list)
+        self.finished: dict[str, list[int]] = defaultdict(list)
         self.attempts: dict[tuple[str, int], int] = defaultdict(int)
         self.running: list[Delivery] = []
         self.not_before: dict[str, float] = {}
@@ -234,7 +234,7 @@ class Receiver(RuleBasedStateMachine):
         assert bool(going) == (expected is not None and expected <= self.now)
         for delivery in going:
             customer = delivery.customer_id
-            assert delivery.sequence == len(self.settled[customer]) + 1, "in order, and none left out"
+            assert delivery.sequence == len(self.finished[customer]) + 1, "in order, and none left out"
             assert self.now >= self.not_before.get(customer, 0.0)
         self.running += going
 
@@ -255,16 +255,16 @@ class Receiver(RuleBasedStateMachine):
         # Only what says nothing about the change does not count while the receiver is down.
         counts = not has_retry_after and not (outcome == AWAY and is_down)
         self.attempts[who] += counts
-        settled = self.schedule.finish(delivery, outcome, self.now, jitter)
+        finished = self.schedule.finish(delivery, outcome, self.now, jitter)
         assert self.schedule.is_down == is_down
         ends = counts and (outcome not in (NO, AWAY) or self.attempts[who] == POLICY.attempts)
-        assert (settled is not None) == ends
-        if settled is None:
+        assert (finished is not None) == ends
+        if finished is None:
             least = outcome.after if isinstance(outcome, Failed) and outcome.after else POLICY.first_wait / 2
             self.not_before[who[0]] = self.now + least
         else:
-            assert settled == (self.attempts[who], None if outcome == YES else outcome.reason)  # type: ignore[union-attr]
-            self.settled[who[0]].append(who[1])
+            assert finished == (self.attempts[who], None if outcome == YES else outcome.reason)  # type: ignore[union-attr]
+            self.finished[who[0]].append(who[1])
             self.not_before.pop(who[0], None)
 
     @invariant()
@@ -275,7 +275,7 @@ class Receiver(RuleBasedStateMachine):
 
     @invariant()
     def it_is_empty_if_and_only_if_everything_is_finished(self) -> None:
-        left = sum(map(len, self.added.values())) - sum(map(len, self.settled.values()))
+        left = sum(map(len, self.added.values())) - sum(map(len, self.finished.values()))
         assert bool(self.schedule) == bool(left)
         if left and not self.running:
             assert self.schedule.next_start() is not None
@@ -284,13 +284,13 @@ class Receiver(RuleBasedStateMachine):
         """Once the receiver answers, every remaining change is delivered."""
         for delivery in self.running:
             self.schedule.finish(delivery, YES, self.now, 0.0)
-            self.settled[delivery.customer_id].append(delivery.sequence)
+            self.finished[delivery.customer_id].append(delivery.sequence)
         while (at := self.schedule.next_start()) is not None:
             self.now = max(self.now, at)
             for delivery in self.schedule.start(self.now):
                 self.schedule.finish(delivery, YES, self.now, 0.0)
-                self.settled[delivery.customer_id].append(delivery.sequence)
-        assert self.settled == self.added
+                self.finished[delivery.customer_id].append(delivery.sequence)
+        assert self.finished == self.added
 
 
 TestAnyReceiver = Receiver.TestCase

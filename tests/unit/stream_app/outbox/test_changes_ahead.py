@@ -28,7 +28,7 @@ def test_only_changes_behind_the_mark_are_ahead() -> None:
     ahead = read(ABA, ChangeKey("b", 1))
     assert ahead.found
     assert (len(ahead), ahead.last_sequence("a"), ahead.last_sequence("b")) == (1, 2, 0)
-    assert [ahead.take(row) for row in ABA] == [Held.DIFFERENT, Held.NO, Held.SAME]
+    assert [ahead.pop(row) for row in ABA] == [Held.DIFFERENT, Held.NO, Held.SAME]
 
 
 def test_without_the_mark_all_changes_are_ahead() -> None:
@@ -46,7 +46,7 @@ def test_every_change_of_the_topic_is_recognised_once_in_any_order_of_customers(
     random.shuffle(shuffled)
     ahead = read(rows)
     later = _numbered([*shuffled, "a", "b", "c"])
-    held = [ahead.take(row) for row in later]
+    held = [ahead.pop(row) for row in later]
     assert held == [Held.SAME] * len(rows) + [Held.NO] * 3
     assert len(ahead) == 0
 
@@ -67,12 +67,12 @@ def test_every_change_of_the_topic_is_recognised_once_in_any_order_of_customers(
 )
 def test_any_other_content_is_noticed(other: dict[str, Any]) -> None:
     row = change("a", 1)
-    assert read([row]).take(row._replace(**other)) is Held.DIFFERENT
+    assert read([row]).pop(row._replace(**other)) is Held.DIFFERENT
 
 
 def test_a_change_that_is_missing_in_the_topic_is_noticed() -> None:
     ahead = read([change("a", 1), change("a", 3)])
-    assert [ahead.take(change("a", sequence)) for sequence in (1, 2, 3, 4)] == [
+    assert [ahead.pop(change("a", sequence)) for sequence in (1, 2, 3, 4)] == [
         Held.SAME,
         Held.DIFFERENT,
         Held.SAME,
@@ -85,7 +85,7 @@ def test_what_the_outbox_has_is_dropped() -> None:
     ahead.drop("a", 2)
     ahead.drop("nobody", 2)
     assert len(ahead) == 2
-    assert ahead.take(change("a", 3)) is Held.SAME
+    assert ahead.pop(change("a", 3)) is Held.SAME
     ahead.drop("b", 9)
     assert (len(ahead), list(ahead.customers)) == (0, [])
 

@@ -13,14 +13,14 @@ def test_at_first_anybody_may_be_due() -> None:
     assert not NextDue().is_after(LONG_AGO)
 
 
-def test_nobody_is_due_before_the_first_next_change_that_is_stored() -> None:
+def test_no_customer_is_due_before_the_first_next_change_that_is_stored() -> None:
     due = NextDue()
     due.stored(100)
     assert due.is_after(99)
     assert not due.is_after(100)
 
 
-def test_nobody_is_ever_due_when_nobody_has_a_next_change() -> None:
+def test_no_customer_is_ever_due_when_none_has_a_next_change() -> None:
     due = NextDue()
     due.stored(None)
     assert due.is_after(NEVER - 1)

@@ -1,4 +1,4 @@
-"""Where a local Kafka listens: where it is wanted if that is free, and then there for good."""
+"""Where a local Kafka listens: where it is wanted if that is free, and then there permanently."""
 
 import socket
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_it_is_set_up_on_the_port_that_is_wanted_and_stays_there(tmp_path: Path)
     assert _address(tmp_path, None) == f"127.0.0.1:{wanted}"
 
 
-def test_a_port_that_is_taken_is_left_to_whoever_has_it(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_left_to_the_process_that_has_it(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = server.getsockname()[1]
         assert _address(tmp_path, taken) != f"127.0.0.1:{taken}"
