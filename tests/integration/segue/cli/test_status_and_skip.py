@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from data.postgres import currency, model_registry
 from data.postgres.database import engine
 from segue.cli.app import app
-from services import partition_states
+from services import claimed_partitions
 from tests.support.dataset_tables import fill
 from tests.support.generated_tables import a_model
 from tests.support.retail import retail
@@ -39,7 +39,7 @@ def broker(postgres: Engine, monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
             rows = connection.execute(text("SELECT partition, next_offset FROM stream_progress"))
             return {row.partition: row.next_offset + lags.get(row.partition, 0) for row in rows}
 
-    monkeypatch.setattr(partition_states, "end_offsets", ends)
+    monkeypatch.setattr(claimed_partitions, "end_offsets", ends)
     return lags
 
 
@@ -127,7 +127,7 @@ def test_an_unreachable_broker_is_reported() -> None:
 
 @pytest.mark.usefixtures("postgres")
 def test_a_topic_that_is_gone_is_reported_whatever_its_worker_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partition_states, "end_offsets", lambda *_: {})
+    monkeypatch.setattr(claimed_partitions, "end_offsets", lambda *_: {})
     result = segue("status")
     assert result.exit_code == 1
     assert "the broker has no topic segue.transactions" in words(result)
