@@ -126,20 +126,20 @@ def _risk_rows(customer_id: list[str], transaction_id: "pd.Series[str]", changes
 def _until(transactions: pd.DataFrame, found: Backfill) -> pd.DataFrame:
     """The orders that count, each once, with their moments in microseconds."""
     known = transactions.drop_duplicates(KEY)
-    known = known[known["occurred_at"] <= found.known.until]
+    known = known[known["occurred_at"] <= found.known.watermark]
     return known.assign(moment=known["occurred_at"].dt.as_unit("us").astype("int64"))
 
 
 def _expected_risk(transactions: pd.DataFrame, rhythm: RhythmModel, found: Backfill) -> pd.DataFrame:
     orders = transactions[transactions["kind"] == "sale"]
-    until = pd.Series(to_micros(found.known.until), pd.Index(orders["customer_id"].unique()))
+    until = pd.Series(to_micros(found.known.watermark), pd.Index(orders["customer_id"].unique()))
     return expected_risk_changes(orders, until, rhythm)
 
 
 def _expected(transactions: pd.DataFrame, model: SegmentModel, found: Backfill) -> pd.DataFrame:
     known = transactions.sort_values("customer_id", kind="stable")
     events = known.assign(model_version=model.version).reset_index(drop=True)
-    until = pd.Series(to_micros(found.known.until), pd.Index(events["customer_id"].unique()))
+    until = pd.Series(to_micros(found.known.watermark), pd.Index(events["customer_id"].unique()))
     return expected_changes(events, until, {model.version: Scorer.of(model)})
 
 

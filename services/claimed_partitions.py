@@ -24,7 +24,7 @@ class ClaimedPartition:
     partition: int
     owner: str
     next_offset: int
-    event_time: datetime | None
+    watermark: datetime | None
     transactions: int
     changes: int
     to_publish: int
@@ -111,7 +111,7 @@ def _status(row: Row[Any], end: int | None) -> ClaimedPartition:
         partition=row.partition,
         owner=row.owner,
         next_offset=row.next_offset,
-        event_time=row.event_time,
+        watermark=row.event_time,
         transactions=row.transactions,
         changes=row.change_position,
         to_publish=row.change_position - row.published_position,

@@ -113,7 +113,7 @@ def _file(wanted: Wanted, order: str, found: RiskList) -> downloads.File:
 
 def _all_rows(rhythm: RhythmModel, shown: Moment, wanted: Wanted, order: str, connection: Connection) -> pd.DataFrame:
     """The customers at the moment at which the file is asked for."""
-    now = progress(connection).event_time or shown.event_time
+    now = progress(connection).watermark or shown.event_time
     return _table(risk_list(everybody(connection), rhythm, now), shown, wanted, order)
 
 

@@ -100,7 +100,7 @@ def _content(
 ) -> Content:
     """The file at the moment at which it is asked for."""
     with reading(engine, refreshed.TIMEOUT_MS) as connection:
-        at = progress(connection).event_time or shown.event_time
+        at = progress(connection).watermark or shown.event_time
         now = AudienceMoment(at, rhythm_of(shown.model))
         about = About(_names(connection, shown), at, shown.money.currency, use, joined, downloads.MOST_ROWS)
         return _written(parts(connection, definition, now, with_rhythm=True, with_stays=True), about)

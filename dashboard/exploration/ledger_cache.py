@@ -42,9 +42,9 @@ def new_cache() -> LedgerCache:
 def _read(
     connection: Connection, progress: StreamProgress, closed: ClosedDays | None
 ) -> PastReading[Ledger | None, ClosedDays]:
-    if progress.event_time is None:
+    if progress.watermark is None:
         raise ValueError("the ledger is only read at an event time")
-    today = midnight(progress.event_time)
+    today = midnight(progress.watermark)
     if closed is not None and closed.days.until == today:
         return PastReading(closed.days, closed)
     months = closed and closed.months

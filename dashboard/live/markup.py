@@ -19,7 +19,7 @@ HEADING = '<h1 class="sg-unseen">Live</h1>'
 
 def event_clock(progress: StreamProgress, pace: Pace | None) -> str:
     """The event time that every partition has been processed up to, and how fast it passes."""
-    now = progress.event_time
+    now = progress.watermark
     if now is None:
         waiting = f"{progress.silent} of {many(progress.partitions, 'partition')} without a tick yet"
         clock = '<div class="sg-eyebrow">Event time</div><div class="sg-day">Not started</div>'
@@ -104,9 +104,9 @@ def _speed(pace: Pace | None) -> list[str]:
 
 
 def _apart(progress: StreamProgress) -> str:
-    if progress.partitions < 2 or progress.event_time is None or progress.newest_event_time is None:
+    if progress.partitions < 2 or progress.watermark is None or progress.newest_watermark is None:
         return ""
-    apart = progress.newest_event_time - progress.event_time
+    apart = progress.newest_watermark - progress.watermark
     return f", {style.span(apart)} apart" if apart else ", all at the same time"
 
 

@@ -89,7 +89,7 @@ def read(engine: Engine, choice: Choice) -> LiveData | trouble.Trouble:
         progress = reading.progress(connection)
         if model is None:
             return trouble.no_model(progress.transactions)
-        now = progress.event_time
+        now = progress.watermark
         days = history.read(connection, progress)
         wanted = ChangeFilter(causes=choice.causes, touched=choice.segments)
         newest = flows.locate(changes.within(days, wanted), LATEST)
@@ -146,17 +146,17 @@ def _draw_trouble(state: trouble.Trouble, window: Window, money: Money) -> None:
 
 def _remember(live: LiveData) -> None:
     now = live.progress
-    sample = Sample(now.measured_at, now.transactions, now.event_time)
+    sample = Sample(now.measured_at, now.transactions, now.watermark)
     st.session_state[SAMPLES] = throughput.remember(st.session_state.get(SAMPLES), sample)
     st.session_state[LAST_KNOWN] = live
 
 
 def _draw(live: LiveData, window: Window, money: Money) -> None:
     money = money.of(live.progress.currency)
-    since = flows.window_start(live.progress.event_time, window.days)
+    since = flows.window_start(live.progress.watermark, window.days)
     inside = flows.between(live.days, since)
     moved = flows.flows(inside)
-    chosen = as_of.shows_now("Live", live.progress.event_time)
+    chosen = as_of.shows_now("Live", live.progress.watermark)
     _head(live, st.session_state[SAMPLES], money, chosen)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.html(elements.title("Segments", f"Net change, arrivals and departures {window.phrase}"))

@@ -18,7 +18,7 @@ class Sample(NamedTuple):
 
     measured_at: datetime
     transactions: int
-    event_time: datetime | None
+    watermark: datetime | None
 
 
 class Pace(NamedTuple):
@@ -59,13 +59,13 @@ def pace(history: Samples) -> Pace | None:
 def _event_days(history: Samples) -> float | None:
     last = history[-1]
     first = _since(history, RECENT)
-    ticks = {sample.event_time for sample in history if sample.measured_at >= first.measured_at}
+    ticks = {sample.watermark for sample in history if sample.measured_at >= first.measured_at}
     # With fewer than two ticks the speed cannot be measured.
     if len(ticks) <= 2:
         first = _since(history, SLOW)
-    if last.event_time and first.event_time and last.event_time > first.event_time:
+    if last.watermark and first.watermark and last.watermark > first.watermark:
         seconds = (last.measured_at - first.measured_at) / ONE_SECOND
-        return (last.event_time - first.event_time) / ONE_DAY / seconds
+        return (last.watermark - first.watermark) / ONE_DAY / seconds
     return 0.0 if last.measured_at - history[0].measured_at >= RECENT else None
 
 

@@ -121,7 +121,7 @@ def _draw_present(engine: Engine, moment: Moment) -> None:
 
 
 def _as_of(progress: StreamProgress) -> str:
-    moment = style.stamp(progress.event_time) if progress.event_time else style.NOTHING
+    moment = style.stamp(progress.watermark) if progress.watermark else style.NOTHING
     return f"as of event time {moment}, a few seconds ago"
 
 

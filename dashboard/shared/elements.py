@@ -27,7 +27,7 @@ DEAD_LETTERS = "Records that could not be applied: stored with the reason"
 
 def heading(text: str, subtitle: str, progress: StreamProgress, at: datetime | None = None) -> str:
     """The top of a page: its title, a line about it, and the event time or the past moment that it shows."""
-    now = progress.event_time
+    now = progress.watermark
     moment = f"As of event time {style.stamp(now)} (UTC)" if now else "No event time yet"
     stamp = f' data-event-time="{now.isoformat()}"' if now else ""
     if at is not None:

@@ -56,8 +56,8 @@ class Answerable:
     ----------
     since
         The earliest moment; None if the history of changes is whole.
-    until
-        The watermark of the slowest partition.
+    watermark
+        That of the slowest partition.
     slowest
         That partition if another one is ahead of it; None if all are equally far.
     forgotten
@@ -67,7 +67,7 @@ class Answerable:
     """
 
     since: datetime | None
-    until: datetime
+    watermark: datetime
     slowest: int | None
     forgotten: int
     late: int
@@ -79,13 +79,12 @@ class Answerable:
         Raises
         ------
         PastError
-            If the moment is after ``until`` or before ``since``.
+            If the moment is after the watermark or before ``since``.
         """
-        if moment > self.until:
+        if moment > self.watermark:
             who = "" if self.slowest is None else f"; partition {self.slowest} is the slowest"
-            raise PastError(
-                f"the stream has reached {_written(self.until)} of event time, and {_written(moment)} is after it{who}"
-            )
+            reached = f"the stream has reached {_written(self.watermark)} of event time"
+            raise PastError(f"{reached}, and {_written(moment)} is after it{who}")
         if self.since is not None and moment < self.since:
             raise PastError(
                 f"the history of changes is whole from {_written(self.since)} on, and {_written(moment)} is before it: "
@@ -131,7 +130,7 @@ def answerable(connection: Connection, customer_id: str | None = None) -> Answer
     ahead = max(row.event_time for row in rows) > first.event_time
     return Answerable(
         since=_whole_since(connection) if customer_id is None else _own_since(connection, customer_id),
-        until=first.event_time,
+        watermark=first.event_time,
         slowest=first.partition if ahead else None,
         forgotten=int(connection.execute(select(func.count(erasures.c.partition))).scalar_one()),
         late=sum(row.late for row in rows),

@@ -86,7 +86,7 @@ def as_of(
 def _content(moment: datetime, known: "Answerable", sizes: "pd.DataFrame", customers: int, money: Money) -> Any:
     return {
         "as_of": moment.isoformat(),
-        "reached": known.until.isoformat(),
+        "reached": known.watermark.isoformat(),
         "customers": customers,
         "in_no_segment": customers - int(sizes["customers"].sum()),
         "forgotten": known.forgotten,

@@ -71,7 +71,7 @@ def _status(settings: Settings) -> dict[str, Any]:
             {
                 "partition": each.partition,
                 "offset": each.next_offset,
-                "event_time": each.event_time,
+                "event_time": each.watermark,
                 "transactions": each.transactions,
                 "changes": each.changes,
                 "to_publish": each.to_publish,

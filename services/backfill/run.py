@@ -100,7 +100,7 @@ def backfill(
         If the stream has no event time or no customer yet, or customers or their risk states wait to be rescored.
     """
     known = answerable(connection)
-    require_rescored(connection, known.until)
+    require_rescored(connection, known.watermark)
     total = customer_count(connection)
     if not total:
         raise PastError("the stream knows no customer yet")
@@ -109,13 +109,13 @@ def backfill(
     comparison = Comparison([period for period in all_periods if known.since is None or period.since >= known.since])
     rhythm = rhythm_of(model)
     if rhythm is not None:
-        require_risk_rescored(connection, known.until, _rhythms(model, *models.values()))
+        require_risk_rescored(connection, known.watermark, _rhythms(model, *models.values()))
     risk = None if rhythm is None else RiskSide(connection, rhythm, all_periods, write_risk)
     by: Counter[str] = Counter()
     done = changed = stored = revised = 0
     progress(0, total)
-    until = to_micros(known.until)
-    for part in history_parts(connection, known.until, most_customers, with_risk=risk is not None):
+    until = to_micros(known.watermark)
+    for part in history_parts(connection, known.watermark, most_customers, with_risk=risk is not None):
         orders = _orders(part)
         found = whole_history(model, part.customer_id, orders, until)
         write(part.customer_id, part.orders["transaction_id"], found)
@@ -165,7 +165,7 @@ def _rhythms(*models: SegmentModel) -> dict[str, str]:
 def _periods(connection: Connection, known: Answerable, grain: Grain) -> Sequence[CalendarPeriod]:
     """The periods from the first order or published change on."""
     first = _first(connection, known)
-    return [] if first is None else periods(grain, first, known.until)
+    return [] if first is None else periods(grain, first, known.watermark)
 
 
 def _first(connection: Connection, known: Answerable) -> datetime | None:
@@ -173,7 +173,7 @@ def _first(connection: Connection, known: Answerable) -> datetime | None:
     changed = connection.execute(select(func.min(segment_changes.c.effective_at))).scalar_one()
     moments = [moment for moment in (first_moment(connection), changed) if moment is not None]
     first = min(moments, default=None)
-    return None if first is None or first > known.until else first
+    return None if first is None or first > known.watermark else first
 
 
 def _orders(part: HistoryPart) -> Orders:

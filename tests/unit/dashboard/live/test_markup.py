@@ -23,8 +23,8 @@ NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 WINDOW = WINDOWS["30"]
 
 
-def _progress(event_time: datetime | None = NOW, newest: datetime | None = NOW, silent: int = 0) -> StreamProgress:
-    return StreamProgress(NOW, 4, silent, event_time, newest, 1_000, 200, 3, 2, 1)
+def _progress(watermark: datetime | None = NOW, newest: datetime | None = NOW, silent: int = 0) -> StreamProgress:
+    return StreamProgress(NOW, 4, silent, watermark, newest, 1_000, 200, 3, 2, 1)
 
 
 def test_the_clock_shows_event_time_and_its_speed() -> None:
@@ -41,7 +41,7 @@ def test_a_clock_says_that_event_time_does_not_move() -> None:
 
 
 def test_without_event_time_the_clock_counts_the_silent_partitions() -> None:
-    words = _words(markup.event_clock(_progress(event_time=None, silent=1), None))
+    words = _words(markup.event_clock(_progress(watermark=None, silent=1), None))
     assert "Not started" in words
     assert "1 of 4 partitions without a tick yet" in words
 
