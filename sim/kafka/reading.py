@@ -6,7 +6,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from data.kafka.log import MissingTopicError, UnreachableError
 from data.kafka.partition_log import PartitionLog, UndeliveredError
-from runtime.record_mark import mark
+from runtime.record_fingerprint import fingerprint
 from sim.kafka.broker import Broker
 from sim.kafka.log import Batch, Log
 from sim.world import World
@@ -32,7 +32,7 @@ class LogQuestions:
             found = log.record_from(offset)
             if found is None:
                 raise UndeliveredError("only markers are left (simulated)")
-            record = mark(found.offset, found.timestamp, found.key, found.value)
+            record = fingerprint(found.offset, found.timestamp, found.key, found.value)
         log_id = f"sim/{self._broker.topic_ids[self._topic]}"
         return PartitionLog(log_id, self._partitions, log.first_offset, log.end, record)
 

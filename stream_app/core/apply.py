@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.segment_model import SegmentModel
 from models.units import Ints
-from runtime.record_mark import RecordMark
+from runtime.record_fingerprint import RecordFingerprint
 from stream_app.core.columns import Cause, Changes, Outcome, Profiles, Records, SegmentNames
 from stream_app.core.counted import Counted
 from stream_app.core.decode import DeadLetter, MicroBatch
@@ -45,7 +45,7 @@ class PartitionProgress:
     model_since: int
     change_position: int
     published_position: int
-    last_record: RecordMark | None = None
+    last_record: RecordFingerprint | None = None
     control_number: int = 0
     began_without_model: bool = False
     risk_position: int = 0

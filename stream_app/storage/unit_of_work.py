@@ -28,7 +28,7 @@ from data.postgres.erasures import Forgotten
 from models.rhythm.carried import METADATA_KEY
 from models.segment_model import SegmentModel, from_registry, to_json
 from models.units import MICROS_PER_DAY, Ints
-from runtime.record_mark import mark
+from runtime.record_fingerprint import fingerprint
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState
 from stream_app.core.columns import LONG_AGO, NO_RECORD, PROFILE_COLUMNS, Profiles, SegmentNames
 from stream_app.core.counted import Counted
@@ -344,6 +344,6 @@ def _advanced(progress: PartitionProgress, batch: MicroBatch, result: AppliedBat
         model_since=result.watermark if activated else progress.model_since,
         last_record=progress.last_record
         if last is None
-        else mark(last.offset, last.timestamp or 0, last.key, last.value),
+        else fingerprint(last.offset, last.timestamp or 0, last.key, last.value),
         control_number=max(progress.control_number, batch.control_number),
     )
