@@ -126,8 +126,11 @@ class SimulatedWorker:
         questions = LogQuestions(world, broker, topics.transactions, self._partitions)
         new_producer: Any = partial(SimulatedProducer, world, broker, self._partitions)
 
-        async def changes_behind(topic: str, kind: AnyKind, partition: int, mark: ChangeKey | None) -> ChangesAhead:
-            return await read_changes_behind(TopicEnd(world, broker, topic, partition), mark, _LOOK_BACK, kind)
+        async def changes_behind(
+            topic: str, kind: AnyKind, partition: int, last_published: ChangeKey | None
+        ) -> ChangesAhead:
+            topic_end = TopicEnd(world, broker, topic, partition)
+            return await read_changes_behind(topic_end, last_published, _LOOK_BACK, kind)
 
         log_id = f"sim/{broker.topic_ids[topics.transactions]}"
         return WorkerContext(

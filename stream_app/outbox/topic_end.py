@@ -95,11 +95,11 @@ class CommittedRecords:
 
 
 async def changes_behind(
-    brokers: Brokers, topic: str, partition: int, mark: ChangeKey | None, kind: AnyKind = SEGMENT_CHANGES
+    brokers: Brokers, topic: str, partition: int, last_published: ChangeKey | None, kind: AnyKind = SEGMENT_CHANGES
 ) -> ChangesAhead:
-    """The committed changes behind a change of the topic, or of the whole partition without a ``mark``.
+    """The committed changes of a partition behind the ``last_published`` one; all of them if that is None.
 
-    If the topic does not have the mark, these are all its changes, and ``found`` is false.
+    If the topic does not have that change, these are all its changes, and ``found`` is false.
 
     Raises
     ------
@@ -122,28 +122,28 @@ async def changes_behind(
     try:
         await client.bootstrap()
         await client.set_topics([topic])
-        return await read_changes_behind(_Partition(client, topic, partition), mark, kind=kind)
+        return await read_changes_behind(_Partition(client, topic, partition), last_published, kind=kind)
     finally:
         await client.close()
 
 
 async def read_changes_behind(
     reader: PartitionReader,
-    mark: ChangeKey | None,
+    last_published: ChangeKey | None,
     first_look_back: int = _FIRST_LOOK_BACK,
     kind: AnyKind = SEGMENT_CHANGES,
 ) -> ChangesAhead:
     """The committed changes behind a change, as :func:`changes_behind` returns them.
 
-    Reads ever more of the partition's end, until the mark is in it: usually it is in the first part, which has
+    Reads ever more of the partition's end, until the change is in it: usually it is in the first part, which has
     ``first_look_back`` offsets.
     """
     first, end = await reader.first_offset(), await reader.end_offset()
-    look_back = end - first if mark is None else first_look_back
+    look_back = end - first if last_published is None else first_look_back
     while True:
         start = max(first, end - look_back)
-        ahead = await _changes_between(reader, start, end, ChangesAhead(mark, kind))
-        if start == first or (ahead.found and mark is not None):
+        ahead = await _changes_between(reader, start, end, ChangesAhead(last_published, kind))
+        if start == first or (ahead.found and last_published is not None):
             return ahead
         look_back *= _LOOK_BACK_GROWTH
 

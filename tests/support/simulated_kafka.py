@@ -64,10 +64,10 @@ class SimulatedKafka:
         """The end offset."""
         return self.broker.logs[topic, 0].end
 
-    def behind(self, mark: ChangeKey | None) -> ChangesAhead:
+    def behind(self, last_published: ChangeKey | None) -> ChangesAhead:
         """What the change topic holds behind a change."""
         reader = TopicEnd(self.world, self.broker, self.changes, 0)
-        return self.loop.run_until_complete(read_changes_behind(reader, mark))
+        return self.loop.run_until_complete(read_changes_behind(reader, last_published))
 
     def hold_next_end(self, requests: int) -> None:
         """Let the next EndTxn arrive after so many later requests."""
