@@ -21,7 +21,7 @@ from sim.loop import SimulatedLoop
 from sim.oracle import Oracle, Outcome
 from sim.postgres.connection import SimulatedPostgres
 from sim.postgres.server import Copy, PostgresServer
-from sim.source import Source
+from sim.source import SimulatedSource
 from sim.worker import SimulatedWorker
 from sim.workload import PARTITIONS, Arrival, Workload
 from sim.world import Event, World
@@ -104,7 +104,7 @@ class History:
         self._group: Group | None = None
         self._copy: Copy | None = None
         self._followed = False
-        self._source = Source(self._world, self._broker, server)
+        self._source = SimulatedSource(self._world, self._broker, server)
 
     def run(self) -> Result:
         """Run the history to its end."""

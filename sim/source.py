@@ -10,7 +10,7 @@ from sim.world import World
 _LOOK_SECONDS = 0.25
 
 
-class Source:
+class SimulatedSource:
     """Writes what arrives. ``is_reread`` says whether workers may have read a part of the log again."""
 
     def __init__(self, world: World, broker: Broker, server: PostgresServer) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from plotly.offline import get_plotlyjs
 
 from batch.explore import words
-from batch.explore.chapters import Source
+from batch.explore.chapters import ExploredSource
 from batch.explore.finding import Chapter, Finding
 from batch.explore.style import DARK, LIGHT
 from batch.explore.tables import html_table
@@ -27,7 +27,7 @@ def is_report(path: Path) -> bool:
         return file.read(len(MARK)) == MARK.encode()
 
 
-def page(source: Source, chapters: Sequence[Chapter]) -> str:
+def page(source: ExploredSource, chapters: Sequence[Chapter]) -> str:
     """The HTML text of the report; equal for equal sources and chapters."""
     figures = {
         finding.id: _without_theme(finding)
@@ -82,7 +82,7 @@ def _without_theme(finding: Finding) -> dict[str, object]:
     return {"data": spec["data"], "layout": spec["layout"]}
 
 
-def _summary(source: Source) -> str:
+def _summary(source: ExploredSource) -> str:
     report = source.dataset.report
     span = f"From {words.day(report.first)} to {words.day(report.last)}."
     if source.window_days is None:
@@ -91,7 +91,7 @@ def _summary(source: Source) -> str:
     return f"{span} Frequency, money and segments count {days} before {end}; all else is of all time."
 
 
-def _totals(source: Source) -> str:
+def _totals(source: ExploredSource) -> str:
     report = source.dataset.report
     net = (report.gross_units - report.returned_units) / MONEY_UNITS
     totals = [
@@ -105,7 +105,7 @@ def _totals(source: Source) -> str:
     return f'<div class="totals">{cells}</div>'
 
 
-def _colophon(source: Source) -> str:
+def _colophon(source: ExploredSource) -> str:
     # Inactive customers are in a segment, and not among those whom the fit sees.
     fitted = int((source.profiles["frequency"] > 0).sum())
     return (
@@ -116,7 +116,7 @@ def _colophon(source: Source) -> str:
     )
 
 
-def _window(source: Source) -> str:
+def _window(source: ExploredSource) -> str:
     return "" if source.window_days is None else f"frequency and money{in_last_days(source.window_days)}, "
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from data.datasets.query import count, rows_of
 from data.datasets.rows import PARSED
-from data.datasets.sources import Source
+from data.datasets.sources import TableSource
 from data.datasets.tables import RawTable, cells_table, quoted
 from models.units import to_micros
 
@@ -43,7 +43,7 @@ class Table(NamedTuple):
     """A raw table that is part of a dataset: its number, where it comes from, and its names of the columns."""
 
     number: int
-    source: Source
+    source: TableSource
     raw: RawTable
     names: Mapping[str, str]
 

@@ -34,8 +34,8 @@ _STOP_SECONDS = 5.0
 _encode = msgspec.json.Encoder().encode
 
 
-class Source(Protocol):
-    """What ingestion needs of :class:`services.ingest.source.Source`."""
+class IngestSource(Protocol):
+    """What ingestion needs of :class:`services.ingest.source.KafkaSource`."""
 
     topic: str
     log_id: str
@@ -73,7 +73,7 @@ class IngestService:
     def __init__(
         self,
         reader: RecordReader,
-        open_source: Callable[[], Source],
+        open_source: Callable[[], IngestSource],
         open_sink: Callable[[], Sink],
         health: IngestHealth,
     ) -> None:
@@ -114,7 +114,7 @@ class IngestService:
         finally:
             source.close()
 
-    def _ingest(self, source: Source, sink: Sink) -> None:
+    def _ingest(self, source: IngestSource, sink: Sink) -> None:
         # A missing right shows within a moment: until then nobody knows whether ingestion works.
         looked = time.monotonic() - _LOOK_SECONDS + _FIRST_LOOK_SECONDS
         reported = 0.0
@@ -130,7 +130,7 @@ class IngestService:
                 reported = now
                 self._report()
 
-    def _handled(self, records: Sequence[Message], source: Source, sink: Sink) -> bool:
+    def _handled(self, records: Sequence[Message], source: IngestSource, sink: Sink) -> bool:
         """Write what records mean and commit them; False if ingestion was stopped before Kafka had everything."""
         outcomes: Counter[str] = Counter()
         for record in records:
@@ -141,7 +141,7 @@ class IngestService:
         self.health.handled(outcomes, records[-1].timestamp()[1])
         return True
 
-    def _write(self, record: Message, source: Source, sink: Sink, outcomes: Counter[str]) -> None:
+    def _write(self, record: Message, source: IngestSource, sink: Sink, outcomes: Counter[str]) -> None:
         """Queue what a record means, and count what becomes of it."""
         outcome = self._reader.read(record.value())
 
