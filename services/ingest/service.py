@@ -49,8 +49,8 @@ class IngestSource(Protocol):
     def close(self) -> None: ...
 
 
-class Sink(Protocol):
-    """What ingestion needs of :class:`services.ingest.sink.Sink`."""
+class IngestSink(Protocol):
+    """What ingestion needs of :class:`services.ingest.sink.KafkaSink`."""
 
     def transaction(self, key: bytes, value: bytes, source: str, too_large: Callable[[], None]) -> None: ...
 
@@ -74,7 +74,7 @@ class IngestService:
         self,
         reader: RecordReader,
         open_source: Callable[[], IngestSource],
-        open_sink: Callable[[], Sink],
+        open_sink: Callable[[], IngestSink],
         health: IngestHealth,
     ) -> None:
         self._reader = reader
@@ -114,7 +114,7 @@ class IngestService:
         finally:
             source.close()
 
-    def _ingest(self, source: IngestSource, sink: Sink) -> None:
+    def _ingest(self, source: IngestSource, sink: IngestSink) -> None:
         # A missing right shows within a moment: until then nobody knows whether ingestion works.
         looked = time.monotonic() - _LOOK_SECONDS + _FIRST_LOOK_SECONDS
         reported = 0.0
@@ -130,7 +130,7 @@ class IngestService:
                 reported = now
                 self._report()
 
-    def _handled(self, records: Sequence[Message], source: IngestSource, sink: Sink) -> bool:
+    def _handled(self, records: Sequence[Message], source: IngestSource, sink: IngestSink) -> bool:
         """Write what records mean and commit them; False if ingestion was stopped before Kafka had everything."""
         outcomes: Counter[str] = Counter()
         for record in records:
@@ -141,7 +141,7 @@ class IngestService:
         self.health.handled(outcomes, records[-1].timestamp()[1])
         return True
 
-    def _write(self, record: Message, source: IngestSource, sink: Sink, outcomes: Counter[str]) -> None:
+    def _write(self, record: Message, source: IngestSource, sink: IngestSink, outcomes: Counter[str]) -> None:
         """Queue what a record means, and count what becomes of it."""
         outcome = self._reader.read(record.value())
 
