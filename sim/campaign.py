@@ -59,7 +59,7 @@ def run(plan: Plan, server: PostgresServer) -> Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedHistory:
     """A history whose checks do not hold."""
 
     seed: int
@@ -71,7 +71,7 @@ class Report:
     """What came of some histories; ``struck`` and ``reached`` count faults and states over all of them."""
 
     histories: int = 0
-    failed: list[Failed] = field(default_factory=list)
+    failed: list[FailedHistory] = field(default_factory=list)
     struck: Counter[str] = field(default_factory=Counter)
     reached: Counter[str] = field(default_factory=Counter)
     virtual_seconds: float = 0.0
@@ -90,7 +90,7 @@ class Report:
         self.reached.update(result.reached)
         self.virtual_seconds += result.seconds
         if result.problems:
-            self.failed.append(Failed(seed, result.problems[0]))
+            self.failed.append(FailedHistory(seed, result.problems[0]))
 
 
 def campaign(

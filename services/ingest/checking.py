@@ -8,7 +8,7 @@ from data.datasets import presets
 from data.datasets.mapping import Mapping
 from runtime.errors import SegueError
 from services.ingest.mapped_records import RecordReader
-from services.ingest.outcomes import Accepted, Outcome, Passed, Rejected
+from services.ingest.outcomes import AcceptedRecord, Passed, RecordOutcome, Rejected
 
 
 class MappingError(SegueError):
@@ -19,7 +19,7 @@ class MappingError(SegueError):
 class Sample:
     """What became of the records that were looked at; ``notes`` are sentences for a person."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[RecordOutcome] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -81,7 +81,7 @@ def _look_for_lines(mapping: Mapping, sample: Sample) -> None:
     seen: dict[tuple[str, str, int], object] = {}
     repeated = ""
     for outcome in sample.outcomes:
-        if isinstance(outcome, Accepted):
+        if isinstance(outcome, AcceptedRecord):
             for sold in outcome.transactions:
                 content = (sold.occurred_at, sold.kind, sold.amount)
                 if seen.setdefault((sold.customer_id, sold.transaction_id, sold.revision), content) != content:

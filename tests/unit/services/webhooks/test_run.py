@@ -17,7 +17,7 @@ from services.webhooks.held_out import HeldOut
 from services.webhooks.kinds import RISK, SEGMENTS, Kind
 from services.webhooks.reader import Record
 from services.webhooks.run import Webhook
-from services.webhooks.schedule import Accepted, Delivery, Outcome, Policy
+from services.webhooks.schedule import AcceptedAttempt, AttemptOutcome, Delivery, Policy
 
 _MESSAGES = asyncapi.document()["components"]["messages"]
 EXAMPLE = _MESSAGES["segmentChanged"]["examples"][0]
@@ -30,8 +30,8 @@ def event(example: Any = EXAMPLE, **more: Any) -> bytes:
     return json.dumps(payload | {"data": payload["data"] | more}).encode()
 
 
-async def accept(delivery: Delivery, now: object) -> Outcome:
-    return Accepted()
+async def accept(delivery: Delivery, now: object) -> AttemptOutcome:
+    return AcceptedAttempt()
 
 
 def after_reading(*events: bytes, where: str | None = None, kind: Kind = SEGMENTS) -> Webhook:
