@@ -5,7 +5,7 @@ from typing import Any
 
 from data.kafka.log_id import base_id
 from sim.kafka.broker import Broker
-from sim.oracle import Change, Counts, Outcome, Profile, Stored
+from sim.oracle import Change, Counts, ExpectedOutcome, Profile, Stored
 from sim.postgres.server import PostgresServer
 from sim.risk_oracle import RiskChange, RiskRow
 
@@ -99,7 +99,7 @@ def undrained(server: PostgresServer, broker: Broker, topic: str, partitions: in
     return ""
 
 
-def differences(server: PostgresServer, expected: Mapping[int, Outcome], rereads: bool) -> list[str]:
+def differences(server: PostgresServer, expected: Mapping[int, ExpectedOutcome], rereads: bool) -> list[str]:
     """Where the tables differ from what the oracle has found.
 
     ``rereads`` says that a part of the log was read again under another log id: dead letters may then have come again.

@@ -18,7 +18,7 @@ from sim.kafka.group import Group
 from sim.letters import LetterWatch
 from sim.logs import capturing
 from sim.loop import SimulatedLoop
-from sim.oracle import Oracle, Outcome
+from sim.oracle import ExpectedOutcome, Oracle
 from sim.postgres.connection import SimulatedPostgres
 from sim.postgres.server import Copy, PostgresServer
 from sim.source import SimulatedSource
@@ -64,7 +64,7 @@ class Plan:
     other_user: bool = False
 
 
-def expected(plan: Workload) -> dict[int, Outcome]:
+def expected(plan: Workload) -> dict[int, ExpectedOutcome]:
     """What each partition must have in the end, from the order in which its records arrive."""
     oracles = [Oracle(plan.champion, bool(plan.control_keys)) for _ in range(PARTITIONS)]
     ends = [0] * PARTITIONS
@@ -173,7 +173,7 @@ class History:
                 return
             await world.pause(_LOOK_SECONDS)
 
-    def _left(self, outcome: dict[int, Outcome]) -> str:
+    def _left(self, outcome: dict[int, ExpectedOutcome]) -> str:
         """What is still to be done; empty if everything has drained."""
         left = checks.undrained(self._server, self._broker, TOPICS.transactions, PARTITIONS)
         if left:

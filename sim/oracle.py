@@ -147,7 +147,7 @@ class _Customer:
 
 
 @dataclass(slots=True)
-class Outcome:
+class ExpectedOutcome:
     """What one partition must have in the end; dead letters by offset, with key and value."""
 
     profiles: list[Profile]
@@ -336,7 +336,7 @@ class Oracle:
                 return moment, segment
         return None, None
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ExpectedOutcome:
         """What the partition must have now."""
         version = None if self._model is None else self._model.version
         profiles = []
@@ -367,7 +367,7 @@ class Oracle:
             for each in sorted(self._customers[name].ledger.values(), key=lambda order: order.transaction)
         ]
         changes = [change for name in sorted(self._customers) for change in self._customers[name].changes]
-        return Outcome(
+        return ExpectedOutcome(
             profiles,
             ledger,
             changes,

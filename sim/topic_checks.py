@@ -10,7 +10,7 @@ import msgspec
 from models.units import to_micros
 from runtime.topics import Topics
 from sim.kafka.broker import Broker, Place
-from sim.oracle import Change, Outcome
+from sim.oracle import Change, ExpectedOutcome
 from sim.risk_oracle import RiskChange
 from sim.world import World
 
@@ -94,7 +94,7 @@ class TopicWatch:
             self.states[customer] = data
 
 
-def topic_differences(watch: TopicWatch, expected: Mapping[int, Outcome]) -> list[str]:
+def topic_differences(watch: TopicWatch, expected: Mapping[int, ExpectedOutcome]) -> list[str]:
     """Where the topics differ from what the oracle has found."""
     found: list[str] = []
     for partition, outcome in expected.items():
@@ -135,7 +135,7 @@ def topic_differences(watch: TopicWatch, expected: Mapping[int, Outcome]) -> lis
     return found
 
 
-def risk_differences(watch: TopicWatch, expected: Mapping[int, Outcome]) -> list[str]:
+def risk_differences(watch: TopicWatch, expected: Mapping[int, ExpectedOutcome]) -> list[str]:
     """Where the topic of risk changes differs from what the oracle has found."""
     found: list[str] = []
     for partition, outcome in expected.items():

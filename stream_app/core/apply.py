@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from models.segment_model import SegmentModel
 from models.units import Ints
 from runtime.record_fingerprint import RecordFingerprint
-from stream_app.core.columns import Cause, Changes, Outcome, Profiles, Records, SegmentNames
+from stream_app.core.columns import Cause, Changes, Profiles, Records, SegmentNames, TransitionOutcome
 from stream_app.core.counted import Counted
 from stream_app.core.decode import DeadLetter, MicroBatch
 from stream_app.core.deduplicate import Admission, LedgerContent, LedgerKey, Totals, admit, may_exceed
@@ -202,16 +202,18 @@ def _with_new_customers(batch: MicroBatch, applied: list[int], stored: Profiles)
 
 def _rescore_rows(
     model: SegmentModel | None, before: Profiles, rows: Ints, since: int, counted: Counted | None
-) -> Outcome:
+) -> TransitionOutcome:
     """Rescoring, step 5: all customers, those of some rows rescored with the model."""
     if model is None or not len(rows):
-        return Outcome(before, Changes.empty())
+        return TransitionOutcome(before, Changes.empty())
     outcome = rescore(model, before.select(rows), since, None if counted is None else counted.in_ledger(rows))
     changed = ("segment", "segment_since", "sequence", "next_change_at", "next_segment")
     columns = {name: getattr(before, name).copy() for name in changed}
     for name, column in columns.items():
         column[rows] = getattr(outcome.profiles, name)
-    return Outcome(replace(before, **columns), replace(outcome.changes, customer=rows[outcome.changes.customer]))
+    return TransitionOutcome(
+        replace(before, **columns), replace(outcome.changes, customer=rows[outcome.changes.customer])
+    )
 
 
 def _counted(batch: MicroBatch, admission: Admission, rows: dict[str, int], window_days: int) -> Counted:

@@ -205,7 +205,7 @@ class Changes(CustomerChanges):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TransitionOutcome:
     """The profiles after some records, the changes that led there, and the number of late records."""
 
     profiles: Profiles

@@ -16,7 +16,7 @@ from models.decay import NEVER, next_change
 from models.scoring import assign, monetary_value, net_or_gross
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import MICROS_PER_DAY, Ints
-from stream_app.core.columns import NO_RECORD, Cause, Changes, Outcome, Profiles, Records
+from stream_app.core.columns import NO_RECORD, Cause, Changes, Profiles, Records, TransitionOutcome
 from stream_app.core.counted import Counted
 from stream_app.core.expiries import Ahead, settled, with_expiries
 from stream_app.core.states import RfmState, States, rank_within, unfold
@@ -24,7 +24,7 @@ from stream_app.core.states import RfmState, States, rank_within, unfold
 
 def apply_records(
     model: SegmentModel | None, before: Profiles, records: Records, watermark: int, counted: Counted | None = None
-) -> Outcome:
+) -> TransitionOutcome:
     """Apply records in the order of the log, then the decay that is due by the watermark.
 
     Parameters
@@ -51,7 +51,7 @@ def apply_states(
     states: States,
     watermark: int,
     counted: Counted | None = None,
-) -> Outcome:
+) -> TransitionOutcome:
     """:func:`apply_records`, from the states to which the records lead (:func:`stream_app.core.states.unfold`)."""
     scored, ahead = states, None
     if counted is not None:
@@ -67,10 +67,10 @@ def apply_states(
     # A revision is about an order of the past, and is no late transaction.
     sent = ~states.stored & (states.revises == 0)
     late = int((records.occurred_at[states.record[sent]] < states.as_of[sent]).sum())
-    return Outcome(after, changes, late)
+    return TransitionOutcome(after, changes, late)
 
 
-def rescore(model: SegmentModel, before: Profiles, since: int, counted: Counted | None = None) -> Outcome:
+def rescore(model: SegmentModel, before: Profiles, since: int, counted: Counted | None = None) -> TransitionOutcome:
     """Assign customers to the segments of a newly activated model, which may be their first one.
 
     The as-of time is the later of the activation (``since``, microseconds) and the customer's own last event. Decay
@@ -108,7 +108,7 @@ def rescore(model: SegmentModel, before: Profiles, since: int, counted: Counted 
         next_change_at=assignment.next_change_at,
         next_segment=assignment.next_segment,
     )
-    return Outcome(after, changes)
+    return TransitionOutcome(after, changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StoredOutcome:
     """Profiles, ledger and changes in Postgres by primary key, the history in the change topic, and latest states.
 
     ``states`` has the last record of each customer in the compacted topic.
@@ -46,7 +46,7 @@ class Outcome:
         changes = self.history.changes
         return sum(self.states.get(customer, {}).get("sequence") != len(own) for customer, own in changes.items())
 
-    def differences(self, other: "Outcome") -> int:
+    def differences(self, other: "StoredOutcome") -> int:
         """Return how many rows and events are missing from one of the outcomes, or differ."""
         unequal = _unequal(self.history.changes, other.history.changes) + _unequal(self.states, other.states)
         unequal += sum(_unequal(rows, other.rows[table]) for table, rows in self.rows.items())

@@ -17,7 +17,7 @@ from data.postgres import progress
 from models.segment_model import SegmentModel
 from segue.local.soak.faults import FAULTS, LOG_FAULTS, Fault, late_end_txn
 from segue.local.soak.log_faults import copy_log, shortened_log
-from segue.local.soak.outcome import Outcome
+from segue.local.soak.outcome import StoredOutcome
 from segue.local.soak.run import STUCK_SECONDS, ReplayGate, Running, SoakError, running, wait_until
 
 Say = Callable[[str], None]
@@ -74,7 +74,7 @@ def storm(
     folder: Path,
     dataset: Dataset,
     model: SegmentModel,
-    expected: Outcome,
+    expected: StoredOutcome,
     *,
     seed: int,
     faults: int,
