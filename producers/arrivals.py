@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from data.datasets.dataset import Dataset
 from data.postgres import dead_letters, ledger_lookup, progress
 from models.units import from_micros, money_text
-from producers.dataset_contents import Content, contents
+from producers.dataset_contents import DatasetContent, contents
 from producers.records import FIRST_PERIOD, Period
 from producers.section import Section
 
@@ -89,7 +89,12 @@ def arrivals(
 
 
 def _compare(
-    connection: Connection, chunk: list[Content], period: Period, rejected: set[bytes], number: int, come: bytearray
+    connection: Connection,
+    chunk: list[DatasetContent],
+    period: Period,
+    rejected: set[bytes],
+    number: int,
+    come: bytearray,
 ) -> list[tuple[int, str]]:
     """Mark what has come of a chunk; returns the places in it that contradict the ledger, and how."""
     customers = [each.customer_id for each in chunk]
@@ -109,11 +114,11 @@ def _compare(
     return found
 
 
-def _named(content: Content, period: Period) -> str:
+def _named(content: DatasetContent, period: Period) -> str:
     return f"{period.transaction_id(content.transaction_id)} of customer {content.customer_id}"
 
 
-def _content(content: Content | ledger_lookup.Known, shift: int = 0) -> str:
+def _content(content: DatasetContent | ledger_lookup.Known, shift: int = 0) -> str:
     moment = from_micros(content.occurred_at + shift)
     return f"a {content.kind} of {money_text(content.amount_units)} at {moment:%Y-%m-%d %H:%M:%S}"
 

@@ -15,7 +15,7 @@ from data.contract.wire import Erasure, Kind, ModelActivation, Tick, Transaction
 from data.kafka.partitioner import partition_of
 from models.segment_model import SegmentModel
 from models.units import to_micros
-from sim.kafka.log import Content, Headers
+from sim.kafka.log import Headers, ProducedContent
 from sim.meanings import Bad, Entry, Forget, Meaning, NewModel, Order, TickAt
 from sim.models import MODELS
 from sim.models import drawn as drawn_models
@@ -258,7 +258,7 @@ class _Writer:
     def _send_order(self, order: Order) -> None:
         self._put(partition_of(order.customer, PARTITIONS), Entry(self._order_content(order), order))
 
-    def _order_content(self, order: Order) -> Content:
+    def _order_content(self, order: Order) -> ProducedContent:
         whole, part = divmod(order.amount, 10_000)
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=order.occurred_at)
         message = Transaction(
@@ -286,10 +286,10 @@ class _Writer:
         keys = self._workload.control_keys
         return tuple(control.signed(keys[0], TOPIC, partition, number, value)) if keys else ()
 
-    def _content(self, key: bytes | None, value: bytes | None, headers: Headers = ()) -> Content:
+    def _content(self, key: bytes | None, value: bytes | None, headers: Headers = ()) -> ProducedContent:
         # Each record has a timestamp of its own, and none is before the event time of its writer.
         self._millis = max(self._millis + 1, int(START.timestamp() * 1_000 + self._days * 86_400_000))
-        return Content(key, value, self._millis, headers)
+        return ProducedContent(key, value, self._millis, headers)
 
     def _stamped(self, entry: Entry) -> Entry:
         return Entry(self._content(entry.content.key, entry.content.value, entry.content.headers), entry.meaning)

@@ -19,7 +19,7 @@ from data.datasets.mapping import Columns, Mapping
 from data.datasets.missing import is_missing
 from data.datasets.numbers import Numbers
 from data.datasets.one_order import Cells, LeftOut, OrderError, cancelled, read_edited_order, read_order
-from services.ingest.envelope import Content, opened
+from services.ingest.envelope import OrderContent, opened
 from services.ingest.epochs import one_reading
 from services.ingest.json_values import Number, cell, flat, parsed
 from services.ingest.outcomes import AcceptedRecord, Passed, RecordOutcome, Rejected
@@ -85,7 +85,7 @@ class RecordReader:
         content = opened(value)
         return [] if isinstance(content, str) else [*self._split(content.fields)[2]]
 
-    def _updated(self, found: AcceptedRecord | Passed, content: Content) -> RecordOutcome:
+    def _updated(self, found: AcceptedRecord | Passed, content: OrderContent) -> RecordOutcome:
         """An update that takes back what may have been sent before can't be passed over."""
         before = None if content.before is None else self._before(content.before, content)
         if isinstance(found, Passed):
@@ -98,7 +98,7 @@ class RecordReader:
             return Rejected("the update changes the number or the customer of an order")
         return found
 
-    def _revision(self, content: Content) -> RecordOutcome:
+    def _revision(self, content: OrderContent) -> RecordOutcome:
         """A record as a revision of its order: what the order is now, and what it was before as cancelled."""
         revision = self._revision_of(content.fields)
         is_new = content.operation == "create"
@@ -125,19 +125,19 @@ class RecordReader:
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
 
-    def _before(self, fields: dict[str, Any], content: Content) -> AcceptedRecord | Passed | None:
+    def _before(self, fields: dict[str, Any], content: OrderContent) -> AcceptedRecord | Passed | None:
         try:
             return self._transactions(fields, content)
         except ValueError:
             return None
 
     def _transactions(
-        self, fields: dict[str, Any], content: Content, read: _Read[list[wire.Transaction] | LeftOut] = read_order
+        self, fields: dict[str, Any], content: OrderContent, read: _Read[list[wire.Transaction] | LeftOut] = read_order
     ) -> AcceptedRecord | Passed:
         result = self._read(fields, content, read)
         return Passed(result) if isinstance(result, str) else AcceptedRecord(result)
 
-    def _read(self, fields: dict[str, Any], content: Content, read: _Read[T]) -> T:
+    def _read(self, fields: dict[str, Any], content: OrderContent, read: _Read[T]) -> T:
         """What a function reads from the cells of an order."""
         head, lines, names = self._split(fields)
         columns = self._columns(tuple(names))
@@ -176,7 +176,9 @@ class RecordReader:
     def _is_of_lines(self, path: str) -> bool:
         return bool(self._lines) and path.startswith(f"{self._lines}.")
 
-    def _cells(self, wanted: Iterable[str], columns: dict[str, str], fields: dict[str, Any], content: Content) -> Cells:
+    def _cells(
+        self, wanted: Iterable[str], columns: dict[str, str], fields: dict[str, Any], content: OrderContent
+    ) -> Cells:
         found: dict[str, str | None] = {
             column: _cell(columns[column], fields) for column in wanted if column not in TIME_PARTS
         }

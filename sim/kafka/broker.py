@@ -11,7 +11,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError
 
-from sim.kafka.log import Content, Log
+from sim.kafka.log import Log, ProducedContent
 from sim.world import World, outside
 
 Place = tuple[str, int]
@@ -120,7 +120,13 @@ class Broker:
         return OK
 
     def produce(
-        self, place: Place, producer_id: int, sequence: int, contents: Sequence[Content], name: str = "", epoch: int = 0
+        self,
+        place: Place,
+        producer_id: int,
+        sequence: int,
+        contents: Sequence[ProducedContent],
+        name: str = "",
+        epoch: int = 0,
     ) -> int:
         """Produce: one batch of an idempotent producer, in its Kafka transaction if it has a transactional ``name``."""
         if name:
@@ -206,7 +212,7 @@ class Broker:
     # -- logs ---------------------------------------------------------------------------------------------------------
 
     def append(
-        self, place: Place, contents: Sequence[Content], producer_id: int = -1, transactional: bool = False
+        self, place: Place, contents: Sequence[ProducedContent], producer_id: int = -1, transactional: bool = False
     ) -> None:
         """Write a batch."""
         self.logs[place].append(contents, producer_id, transactional)

@@ -11,7 +11,7 @@ _MARKER = struct.Struct(">hh")
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class ProducedContent:
     """What a producer writes: key, value, headers, and a timestamp in milliseconds."""
 
     key: bytes | None
@@ -78,7 +78,7 @@ class Log:
         """The last stable offset: readers of committed records get what is before it."""
         return min((batches[0].base_offset for batches in self._open.values()), default=self.end)
 
-    def append(self, contents: Sequence[Content], producer_id: int = -1, transactional: bool = False) -> None:
+    def append(self, contents: Sequence[ProducedContent], producer_id: int = -1, transactional: bool = False) -> None:
         """Add a batch at the end."""
         base = self.end
         records = [

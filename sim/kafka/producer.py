@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from data.kafka.partitioner import partition_of
 from sim.kafka.broker import CONCURRENT, FENCED, INVALID_STATE, OK, Broker, Place
-from sim.kafka.log import Content
+from sim.kafka.log import ProducedContent
 from sim.kafka.network import Request
 from sim.loop import BlockingCall
 from sim.process import PROCESS
@@ -30,7 +30,7 @@ Report = Callable[[KafkaError | None, Any], None]
 
 @dataclass(frozen=True, slots=True)
 class _Queued:
-    content: Content
+    content: ProducedContent
     report: Report | None
 
 
@@ -39,7 +39,7 @@ class _Message:
     """A record in a delivery report."""
 
     _topic: str
-    _content: Content
+    _content: ProducedContent
 
     def topic(self) -> str:
         return self._topic
@@ -117,7 +117,9 @@ class SimulatedProducer:
         """Queue a record."""
         self._raise_error()
         at = partition_of((key or b"").decode(errors="replace"), self._partitions) if partition < 0 else partition
-        content = Content(key, value, self._broker.millis, tuple((name, _bytes(text)) for name, text in headers or ()))
+        content = ProducedContent(
+            key, value, self._broker.millis, tuple((name, _bytes(text)) for name, text in headers or ())
+        )
         self._queues.setdefault((topic, at), deque()).append(_Queued(content, on_delivery or self._report))
         self._schedule()
 

@@ -243,7 +243,7 @@ def test_a_file_of_an_audience_has_the_rows_that_it_had_then(
 ) -> None:
     files: list[tuple[str, bytes]] = []
 
-    def keep(_engine: Engine, file: downloads.File, make: Callable[[], downloads.Content]) -> Callable[[], bytes]:
+    def keep(_engine: Engine, file: downloads.File, make: Callable[[], downloads.FileContent]) -> Callable[[], bytes]:
         files.append((file.name, make().csv))
         return lambda: files[-1][1]
 

@@ -1,10 +1,10 @@
 """A partition of the simulated log: what is open, committed and aborted, and what it can lose."""
 
-from sim.kafka.log import Content, Log
+from sim.kafka.log import Log, ProducedContent
 
 
-def contents(*values: bytes) -> list[Content]:
-    return [Content(b"k", value, 0) for value in values]
+def contents(*values: bytes) -> list[ProducedContent]:
+    return [ProducedContent(b"k", value, 0) for value in values]
 
 
 def read(log: Log, offset: int = 0) -> tuple[list[bytes | None], int]:
