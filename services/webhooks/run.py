@@ -23,7 +23,7 @@ from runtime.errors import first_line
 from services.webhooks.dispatch import Dispatcher, Send
 from services.webhooks.held_out import HeldOut
 from services.webhooks.kinds import AnyChange, Kind
-from services.webhooks.partition_progress import PartitionProgress
+from services.webhooks.partition_progress import WebhookPartitionProgress
 from services.webhooks.reader import Reader, Record
 from services.webhooks.schedule import Delivery, Policy, Settled
 
@@ -65,7 +65,7 @@ class Webhook:
         self._postgres = postgres
         self._claim = claim
         self._matches = matches
-        self._progress = {partition: PartitionProgress(saved) for partition, saved in claim.offsets.items()}
+        self._progress = {partition: WebhookPartitionProgress(saved) for partition, saved in claim.offsets.items()}
         self._saved = dict(claim.offsets)
         self._dispatcher = Dispatcher(policy, send, self._settle)
         self._dead: list[UndeliveredChange] = []
