@@ -24,7 +24,7 @@ ShowDone = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Arrivals:
+class SectionArrivals:
     """What has come of a section, and what of it contradicts the stream.
 
     ``come`` has one byte for each transaction of the dataset: :data:`NOT_COME`, :data:`APPLIED` (it is in the ledger)
@@ -70,7 +70,7 @@ def arrivals(
     section: Section,
     period: Period = FIRST_PERIOD,
     show: ShowDone = lambda _: None,
-) -> Arrivals:
+) -> SectionArrivals:
     """Compare a section with the stream; ``show`` is called with the number of compared transactions."""
     come = bytearray(section.stop)
     with postgres.connect() as connection:
@@ -85,7 +85,7 @@ def arrivals(
                 example = example or f"{_named(chunk[at], period)} {reason}"
             number += len(chunk)
             show(number - section.start)
-    return Arrivals(bytes(come), contradictions, example, watermark, is_new)
+    return SectionArrivals(bytes(come), contradictions, example, watermark, is_new)
 
 
 def _compare(

@@ -15,7 +15,7 @@ from data.postgres import progress, replay_control
 from data.postgres.replay_lock import ReplayLock
 from models.units import to_micros
 from producers import log_session
-from producers.arrivals import Arrivals, ShowDone, arrivals
+from producers.arrivals import SectionArrivals, ShowDone, arrivals
 from producers.control import ReplayControls
 from producers.flow_control import FlowControl
 from producers.log_session import CurrentOffsets, LogConfig, LogSession
@@ -98,7 +98,7 @@ class ReplaySession(LogSession):
 
     def arrivals(
         self, dataset: Dataset, section: Section, period: Period = FIRST_PERIOD, show: ShowDone = lambda _: None
-    ) -> Arrivals:
+    ) -> SectionArrivals:
         """What has come of a section. What is on its way to the workers has time to come first."""
         self._wait_for_workers()
         return arrivals(self.postgres, dataset, section, period, show)

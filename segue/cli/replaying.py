@@ -14,7 +14,7 @@ from data.datasets.dataset import Dataset
 from data.postgres import currency as stream_currency
 from data.postgres import ledger_lookup, model_registry, progress
 from models.units import from_micros, to_micros
-from producers.arrivals import Arrivals, arrivals
+from producers.arrivals import SectionArrivals, arrivals
 from producers.chaos import Injection
 from producers.chaos_spec import Chaos
 from producers.control import ReplayState
@@ -146,7 +146,7 @@ def _run(replaying: ReplaySession, plan: Plan, section: Section, pace: Pace) -> 
             raise typer.Exit(ended.exit_code) from ended
 
 
-def _rest(postgres: Engine, dataset: Dataset, come: Arrivals, choices: Choices) -> Rest:
+def _rest(postgres: Engine, dataset: Dataset, come: SectionArrivals, choices: Choices) -> Rest:
     """What of each period is to be sent, and what of that the ledger has; of the first period it is known already."""
 
     @lru_cache(maxsize=1)
@@ -186,14 +186,14 @@ def _first_moment(plan: Plan) -> datetime:
     return from_micros(int(occurred_at(plan.dataset)[plan.section.start]))
 
 
-def _is_comparable(postgres: Engine, come: Arrivals, plan: Plan) -> bool:
+def _is_comparable(postgres: Engine, come: SectionArrivals, plan: Plan) -> bool:
     """Whether the stream has nothing that could make more transactions late than the chaos does."""
     first = _first_moment(plan)
     with postgres.connect() as connection:
         return (come.watermark is None or come.watermark <= first) and not ledger_lookup.has_after(connection, first)
 
 
-def _already(come: Arrivals, choices: Choices) -> str:
+def _already(come: SectionArrivals, choices: Choices) -> str:
     """What has come already, for a replay that is resumed."""
     text = f"{many(come.applied, 'transaction has', 'transactions have')} come already"
     if come.dead_letters and choices.resend_dead_letters:
