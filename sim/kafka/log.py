@@ -32,7 +32,7 @@ class Record:
 
 
 @dataclass(slots=True)
-class Batch:
+class SimulatedBatch:
     """Records that came together, or a transaction marker.
 
     ``state`` is ``plain`` outside Kafka transactions; ``open``, ``committed`` or ``aborted`` inside; ``marker``.
@@ -64,8 +64,8 @@ class Log:
     """One partition of a topic."""
 
     first_offset: int = 0
-    batches: list[Batch] = field(default_factory=list)
-    _open: dict[int, list[Batch]] = field(default_factory=dict)
+    batches: list[SimulatedBatch] = field(default_factory=list)
+    _open: dict[int, list[SimulatedBatch]] = field(default_factory=dict)
     _bases: list[int] = field(default_factory=list)
 
     @property
@@ -84,7 +84,7 @@ class Log:
         records = [
             Record(base + at, each.key, each.value, each.timestamp, each.headers) for at, each in enumerate(contents)
         ]
-        batch = Batch(base, records, producer_id, transactional, state="open" if transactional else "plain")
+        batch = SimulatedBatch(base, records, producer_id, transactional, state="open" if transactional else "plain")
         self._add(batch)
         if transactional:
             self._open.setdefault(producer_id, []).append(batch)
@@ -93,15 +93,15 @@ class Log:
         """Add a transaction marker, which ends all that a producer has open here."""
         key = _MARKER.pack(0, 1 if commit else 0)
         record = Record(self.end, key, b"\0\0\0\0\0\0", timestamp)
-        self._add(Batch(self.end, [record], producer_id, True, True, state="marker"))
+        self._add(SimulatedBatch(self.end, [record], producer_id, True, True, state="marker"))
         for batch in self._open.pop(producer_id, []):
             batch.state = "committed" if commit else "aborted"
 
-    def _add(self, batch: Batch) -> None:
+    def _add(self, batch: SimulatedBatch) -> None:
         self.batches.append(batch)
         self._bases.append(batch.base_offset)
 
-    def from_offset(self, offset: int) -> Iterator[Batch]:
+    def from_offset(self, offset: int) -> Iterator[SimulatedBatch]:
         """The batches from the one with an offset on."""
         at = max(bisect_right(self._bases, offset) - 1, 0)
         yield from (batch for batch in self.batches[at:] if batch.next_offset > offset)
@@ -131,17 +131,17 @@ class Log:
                         return record
         return None
 
-    def cut(self, count: int) -> list[Batch]:
+    def cut(self, count: int) -> list[SimulatedBatch]:
         """Lose the last batches, as a broker does that was restored from an older copy; returns them."""
         lost = self.batches[len(self.batches) - count :]
         self._hold(self.batches[: len(self.batches) - count])
         return lost
 
-    def get_back(self, batches: Sequence[Batch]) -> None:
+    def get_back(self, batches: Sequence[SimulatedBatch]) -> None:
         """Get lost batches back."""
         self._hold([*self.batches, *batches])
 
-    def _hold(self, batches: list[Batch]) -> None:
+    def _hold(self, batches: list[SimulatedBatch]) -> None:
         self.batches = batches
         self._bases = [batch.base_offset for batch in batches]
         self._open = {}

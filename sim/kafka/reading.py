@@ -8,7 +8,7 @@ from data.kafka.log import MissingTopicError, UnreachableError
 from data.kafka.partition_log import PartitionLog, UndeliveredError
 from runtime.record_fingerprint import fingerprint
 from sim.kafka.broker import Broker
-from sim.kafka.log import Batch, Log
+from sim.kafka.log import Log, SimulatedBatch
 from sim.world import World
 
 _MOST_BATCHES = 8
@@ -69,7 +69,7 @@ class TopicEnd:
     async def batches(self, offset: int) -> list[Any]:
         """The batches from an offset on."""
         log = await self._asked()
-        found: list[Batch] = []
+        found: list[SimulatedBatch] = []
         for batch in log.from_offset(offset):
             found.append(batch)
             if len(found) == _MOST_BATCHES:

@@ -40,7 +40,7 @@ class HangingTransactionError(RuntimeError):
         self.key, self.value = key, value
 
 
-class Batch(Protocol):
+class RecordBatch(Protocol):
     """Records that a producer sent together, or a transaction marker that the broker wrote."""
 
     producer_id: int
@@ -61,7 +61,7 @@ class PartitionReader(Protocol):
         """The end offset, behind records that are not committed, too."""
 
     async def batches(self, offset: int) -> list[Any]:
-        """Batches (:class:`Batch`, with ``base_offset`` and ``next_offset``) from the one with an offset on."""
+        """Batches (:class:`RecordBatch`, with ``base_offset`` and ``next_offset``) from the one with an offset on."""
 
 
 class CommittedRecords:
@@ -74,7 +74,7 @@ class CommittedRecords:
         self._open: dict[int, list[LogRecord]] = {}
         self.aborted: list[LogRecord] = []
 
-    def add(self, batch: Batch) -> list[LogRecord]:
+    def add(self, batch: RecordBatch) -> list[LogRecord]:
         """Add the next batch; returns the records that it commits, in order."""
         records, self.aborted = list(batch), []
         if batch.is_control_batch:
