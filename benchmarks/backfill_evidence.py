@@ -30,7 +30,7 @@ from models.segment_model import SegmentModel
 from models.units import to_micros
 from runtime.settings import Settings
 from services.backfill.run import Backfill, backfill
-from stream_app.core.columns import Cause, Changes
+from stream_app.core.columns import Cause, SegmentChanges
 from stream_app.core.risk_columns import RiskCause, RiskChanges
 
 _NUMBERS = ("sequence", "effective_at", "recency_days", "frequency")
@@ -85,7 +85,7 @@ def _differ(what: str, ours: pd.DataFrame, expected: pd.DataFrame, published: in
 
 
 def _rows(
-    model: SegmentModel, customer_id: list[str], transaction_id: "pd.Series[str]", changes: Changes
+    model: SegmentModel, customer_id: list[str], transaction_id: "pd.Series[str]", changes: SegmentChanges
 ) -> pd.DataFrame:
     """The changes as the rows of :func:`batch.history.expected_changes`."""
     ids, orders = [*(segment.id for segment in model.segments), None], [*transaction_id, None]

@@ -22,13 +22,13 @@ from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import Ints, to_micros
 from services.backfill.comparison import ComparedPeriods, Comparison, History, PeriodComparison
 from services.backfill.risk_run import RiskBackfill, RiskSide, WriteRisk
-from stream_app.core.columns import Cause, Changes
+from stream_app.core.columns import Cause, SegmentChanges
 from stream_app.core.whole_history import Orders, whole_history
 
 _CAUSES = {cause.word: cause.value for cause in Cause}
 
 #: Called with the changes of each part: its customers, its orders' ids by row, and the changes.
-Write = Callable[[list[str], "pd.Series[str]", Changes], None]
+Write = Callable[[list[str], "pd.Series[str]", SegmentChanges], None]
 #: Called with the number of customers so far, and of all.
 Progress = Callable[[int, int], None]
 
@@ -182,7 +182,7 @@ def _orders(part: HistoryPart) -> Orders:
     return Orders(rows["customer"].to_numpy(dtype=np.int64), moment, rows["kind"].tolist(), amount)
 
 
-def _of_model(changes: Changes) -> History:
+def _of_model(changes: SegmentChanges) -> History:
     before, after = changes.from_segment, changes.to_segment
     return History(changes.customer, changes.effective_at, changes.cause, before, after, before, after)
 

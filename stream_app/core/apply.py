@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from models.segment_model import SegmentModel
 from models.units import Ints
 from runtime.record_fingerprint import RecordFingerprint
-from stream_app.core.columns import Cause, Changes, Profiles, Records, SegmentNames, TransitionOutcome
+from stream_app.core.columns import Cause, Profiles, Records, SegmentChanges, SegmentNames, TransitionOutcome
 from stream_app.core.counted import Counted
 from stream_app.core.decode import DeadLetter, MicroBatch
 from stream_app.core.deduplicate import Admission, LedgerContent, LedgerKey, Totals, admit, may_exceed
@@ -84,7 +84,7 @@ class AppliedBatch:
 
     applied: list[int]
     profiles: Profiles
-    changes: Changes
+    changes: SegmentChanges
     segments: SegmentNames
     dead_letters: list[DeadLetter]
     duplicates: int
@@ -205,7 +205,7 @@ def _rescore_rows(
 ) -> TransitionOutcome:
     """Rescoring, step 5: all customers, those of some rows rescored with the model."""
     if model is None or not len(rows):
-        return TransitionOutcome(before, Changes.empty())
+        return TransitionOutcome(before, SegmentChanges.empty())
     outcome = rescore(model, before.select(rows), since, None if counted is None else counted.in_ledger(rows))
     changed = ("segment", "segment_since", "sequence", "next_change_at", "next_segment")
     columns = {name: getattr(before, name).copy() for name in changed}

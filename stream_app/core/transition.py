@@ -16,7 +16,7 @@ from models.decay import NEVER, next_change
 from models.scoring import assign, monetary_value, net_or_gross
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import MICROS_PER_DAY, Ints
-from stream_app.core.columns import NO_RECORD, Cause, Changes, Profiles, Records, TransitionOutcome
+from stream_app.core.columns import NO_RECORD, Cause, Profiles, Records, SegmentChanges, TransitionOutcome
 from stream_app.core.counted import Counted
 from stream_app.core.expiries import Ahead, settled, with_expiries
 from stream_app.core.states import RfmState, States, rank_within, unfold
@@ -58,7 +58,9 @@ def apply_states(
         scored, ahead = with_expiries(states, counted, settled(before, states), watermark)
     assignment = _assign_states(model, before, scored)
     changes = (
-        Changes.empty() if model is None else _in_order(model, before, scored, _fire_decay(model, scored, assignment))
+        SegmentChanges.empty()
+        if model is None
+        else _in_order(model, before, scored, _fire_decay(model, scored, assignment))
     )
     last = assignment.where(scored.last)
     if model is not None and ahead is not None:
@@ -85,7 +87,7 @@ def rescore(model: SegmentModel, before: Profiles, since: int, counted: Counted 
     if ahead is not None:
         assignment.look_ahead(model, ahead)
     moved = np.flatnonzero(assignment.segment != before.segment)
-    changes = Changes(
+    changes = SegmentChanges(
         customer=moved,
         sequence=before.sequence[moved] + 1,
         from_segment=before.segment[moved],
@@ -224,7 +226,7 @@ def _moves_by_records(states: States, entered: Ints, left: Ints) -> _Moves:
     return _Moves(by_record, from_segment, entered[by_record], cause, states.as_of[by_record])
 
 
-def _in_order(model: SegmentModel, before: Profiles, states: States, rounds: list[_Moves]) -> Changes:
+def _in_order(model: SegmentModel, before: Profiles, states: States, rounds: list[_Moves]) -> SegmentChanges:
     state = np.concatenate([moves.state for moves in rounds])
     # The rounds are in order of time for every state, so a stable sort by state is in order of time for every customer.
     order = np.argsort(state, kind="stable")
@@ -234,7 +236,7 @@ def _in_order(model: SegmentModel, before: Profiles, states: States, rounds: lis
         return np.concatenate([getattr(moves, name) for moves in rounds])[order]
 
     customer, moment, cause = states.customer[state], column("moment"), column("cause")
-    return Changes(
+    return SegmentChanges(
         customer=customer,
         sequence=before.sequence[customer] + 1 + rank_within(customer),
         from_segment=column("from_segment"),
@@ -250,7 +252,7 @@ def _in_order(model: SegmentModel, before: Profiles, states: States, rounds: lis
     )
 
 
-def _last_states(before: Profiles, states: States, assignment: _Assignment, changes: Changes) -> Profiles:
+def _last_states(before: Profiles, states: States, assignment: _Assignment, changes: SegmentChanges) -> Profiles:
     """The profiles to store: their totals are those of all orders, whatever the model counts."""
     last = states.last
     segment_since = before.segment_since.copy()

@@ -12,7 +12,7 @@ import numpy as np
 from models.segment_model import SegmentModel
 from models.units import Ints
 from stream_app.core.apply import CAUSES
-from stream_app.core.columns import LONG_AGO, Cause, Changes, Profiles, Records
+from stream_app.core.columns import LONG_AGO, Cause, Profiles, Records, SegmentChanges
 from stream_app.core.counted import Counted
 from stream_app.core.transition import apply_records
 
@@ -43,7 +43,7 @@ class Orders(NamedTuple):
         return Records.of(self.customer, self.occurred_at, self.amount, cause, np.full(len(cause), LONG_AGO))
 
 
-def whole_history(model: SegmentModel, customer_id: list[str], orders: Orders, until: int) -> Changes:
+def whole_history(model: SegmentModel, customer_id: list[str], orders: Orders, until: int) -> SegmentChanges:
     """All changes of some customers that are effective by a moment.
 
     Parameters
@@ -57,7 +57,7 @@ def whole_history(model: SegmentModel, customer_id: list[str], orders: Orders, u
 
     Returns
     -------
-    Changes
+    SegmentChanges
         ``customer`` is the number of the customer, and ``record`` the row of the order.
     """
     records = orders.records()
