@@ -43,7 +43,7 @@ WINDOW, LAST_KNOWN, SAMPLES = "live_window", "live_last_known", "live_samples"
 CAUSE, SEGMENT, FOLLOW = "live_causes", "live_segments", "live_follow"
 
 
-class Choice(NamedTuple):
+class LiveChoice(NamedTuple):
     """What the reader has chosen: the time window, and which changes to list."""
 
     window: Window
@@ -82,7 +82,7 @@ def show(engine: Engine, money: Money) -> None:
     drawn()
 
 
-def read(engine: Engine, choice: Choice) -> LiveData | trouble.Trouble:
+def read(engine: Engine, choice: LiveChoice) -> LiveData | trouble.Trouble:
     """Everything that the page needs, in one read-only database transaction; why there is nothing without a model."""
     with reading.reading(engine) as connection:
         model = reading.champion(connection)
@@ -104,10 +104,10 @@ def read(engine: Engine, choice: Choice) -> LiveData | trouble.Trouble:
         )
 
 
-def _choice() -> Choice:
+def _choice() -> LiveChoice:
     chosen = st.session_state
     window = WINDOWS[chosen.get(WINDOW, DEFAULT_WINDOW)]
-    return Choice(window, tuple(chosen.get(CAUSE, ())), tuple(chosen.get(SEGMENT, ())))
+    return LiveChoice(window, tuple(chosen.get(CAUSE, ())), tuple(chosen.get(SEGMENT, ())))
 
 
 def _refresh(engine: Engine, money: Money) -> None:
