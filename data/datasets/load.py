@@ -13,7 +13,7 @@ from data.datasets.cells import AmbiguousError, DataError
 from data.datasets.column_readings import column_readings
 from data.datasets.dataset import Dataset
 from data.datasets.engine import Engine, plain_errors
-from data.datasets.mapping import Columns, Mapping, with_settings
+from data.datasets.mapping import MappedColumns, Mapping, with_settings
 from data.datasets.parsing import Cells, Table, parse_rows
 from data.datasets.raw import read_raw
 from data.datasets.reading import Reading
@@ -144,7 +144,7 @@ def _merged(mappings: Sequence[Mapping]) -> Mapping:
     names: dict[str, str] = {}
     for mapping in mappings:
         names = mapping.columns.named() | names
-    return msgspec.structs.replace(mappings[0], columns=Columns(**names))
+    return msgspec.structs.replace(mappings[0], columns=MappedColumns(**names))
 
 
 def _places(found: Sequence[TableSource], tables: Sequence[Table], options: RawOptions) -> list[Place]:

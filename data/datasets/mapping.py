@@ -18,7 +18,7 @@ from data.datasets.preset_tables import preset_tables
 from data.datasets.toml_text import toml_text
 
 
-class Columns(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class MappedColumns(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The file's names of the canonical columns; an empty name means that the file has no such column."""
 
     transaction: str = ""
@@ -118,7 +118,7 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     """How the file of a shop is to be read."""
 
     preset: str = ""
-    columns: Columns = Columns()
+    columns: MappedColumns = MappedColumns()
     time: Time = Time()
     money: Money = Money()
     customers: Customers = Customers()

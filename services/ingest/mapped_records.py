@@ -15,7 +15,7 @@ from data.datasets import presets
 from data.datasets.cells import AmbiguousError
 from data.datasets.conventions import TIME_PARTS, Conventions, find_out
 from data.datasets.date_parts import format_of
-from data.datasets.mapping import Columns, Mapping
+from data.datasets.mapping import MappedColumns, Mapping
 from data.datasets.missing import is_missing
 from data.datasets.numbers import Numbers
 from data.datasets.one_order import Cells, LeftOut, OrderError, cancelled, read_edited_order, read_order
@@ -198,7 +198,7 @@ class RecordReader:
                 if text is not None and text.strip() and not (column in _MONEY and isinstance(text, Number)):
                     yield text
 
-        mapping = msgspec.structs.replace(self._mapping, columns=Columns(**columns))
+        mapping = msgspec.structs.replace(self._mapping, columns=MappedColumns(**columns))
         return find_out(mapping, distinct, self._mapping.money.currency)
 
     def _plain_conventions(self, columns: tuple[tuple[str, str], ...], form: str) -> Conventions:
@@ -207,7 +207,7 @@ class RecordReader:
         The times have one format. A number with two readings is an error unless the mapping has a decimal mark.
         """
         time = msgspec.structs.replace(self._mapping.time, format=form)
-        mapping = msgspec.structs.replace(self._mapping, columns=Columns(**dict(columns)), time=time)
+        mapping = msgspec.structs.replace(self._mapping, columns=MappedColumns(**dict(columns)), time=time)
         known = find_out(mapping, lambda column: (), mapping.money.currency)
         numbers = Numbers(mapping.money.decimal, mapping.money.currency)
         parsers = dict(known.parsers)
