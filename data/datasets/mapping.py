@@ -53,7 +53,7 @@ class Time(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     zone: str = ""
 
 
-class Money(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class MappedMoney(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How amounts are written. ``decimal`` decides where a number such as 1.234 has two readings.
 
     ``amount_of`` says whether the amounts of the rows of an invoice add up, or each is the total of the invoice.
@@ -120,7 +120,7 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     preset: str = ""
     columns: MappedColumns = MappedColumns()
     time: Time = Time()
-    money: Money = Money()
+    money: MappedMoney = MappedMoney()
     customers: Customers = Customers()
     returns: Returns = Returns()
     not_sales: NotSales = NotSales()

@@ -8,7 +8,7 @@ import msgspec
 
 from data.datasets.cells import AmbiguousError, DataError, shown, trimmed
 from data.datasets.currencies import meanings
-from data.datasets.mapping import Money
+from data.datasets.mapping import MappedMoney
 from data.datasets.numbers import Numbers, Written, written
 
 _OTHER = {".": ",", ",": "."}
@@ -24,8 +24,8 @@ class _Seen:
 
 
 def find_out(
-    money: Money, columns: Sequence[str], cells: Callable[[str], Iterable[str]], setting: str = ""
-) -> tuple[Money, Numbers, list[str]]:
+    money: MappedMoney, columns: Sequence[str], cells: Callable[[str], Iterable[str]], setting: str = ""
+) -> tuple[MappedMoney, Numbers, list[str]]:
     """Decide the decimal mark and the currency.
 
     Parameters
