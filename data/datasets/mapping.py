@@ -100,7 +100,7 @@ class Rows(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     encoding: str = ""
 
 
-class Records(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class MappedRecords(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How the records of a topic are laid out; files have none.
 
     ``lines`` is the path of the list with the lines of an order. ``omits_blank`` says that a record leaves blank fields
@@ -125,7 +125,7 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     returns: Returns = Returns()
     not_sales: NotSales = NotSales()
     rows: Rows = Rows()
-    records: Records = Records()
+    records: MappedRecords = MappedRecords()
 
 
 def from_toml(text: str, place: str) -> Mapping:
