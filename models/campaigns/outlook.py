@@ -1,6 +1,6 @@
 """What a campaign can show, in sentences: how long until an effect of a size can be seen."""
 
-from models.campaigns.compare import Comparison
+from models.campaigns.compare import CampaignComparison
 from models.campaigns.detectable import CHANCE, Plan, base_share, day_seen, smallest_effect
 from runtime.counts import many
 
@@ -10,7 +10,7 @@ EFFECTS = (0.02, 0.05, 0.10, 0.20)
 _ENOUGH_BUYERS = 10
 
 
-def plan_of(comparison: Comparison, usual: float | None) -> Plan | None:
+def plan_of(comparison: CampaignComparison, usual: float | None) -> Plan | None:
     """The plan of a campaign as it is known by now; None if nothing is known of how many buy.
 
     Parameters

@@ -204,7 +204,7 @@ class _Moves:
 
 
 @dataclass
-class Comparison:
+class HistoryComparison:
     """Two histories, compared in some periods that follow each other.
 
     ``differing`` counts customers of whom not all changes in the periods are in both.

@@ -17,7 +17,7 @@ from models.calendar import CalendarPeriod
 from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.risk import NO_STATE, RISK_STATES
 from models.units import Ints
-from services.backfill.comparison import OF_RISK, Causes, ComparedPeriods, Comparison, History, PeriodComparison
+from services.backfill.comparison import OF_RISK, Causes, ComparedPeriods, History, HistoryComparison, PeriodComparison
 from stream_app.core.risk_columns import RiskCause, RiskChanges
 from stream_app.core.whole_history import Orders
 from stream_app.core.whole_risk_history import whole_risk_history
@@ -76,7 +76,9 @@ class RiskSide:
         self._rhythm = rhythm
         self._write = write
         self._since = since = whole_since(connection, risk_changes)
-        self._comparison = Comparison([each for each in periods if since is None or each.since >= since], OF_RISK)
+        self._comparison = HistoryComparison(
+            [each for each in periods if since is None or each.since >= since], OF_RISK
+        )
         self._by: Counter[str] = Counter()
         self._changes = 0
 

@@ -20,7 +20,7 @@ from models.calendar import CalendarPeriod, Grain, periods
 from models.rhythm.carried import rhythm_of
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import Ints, to_micros
-from services.backfill.comparison import ComparedPeriods, Comparison, History, PeriodComparison
+from services.backfill.comparison import ComparedPeriods, History, HistoryComparison, PeriodComparison
 from services.backfill.risk_run import RiskBackfill, RiskSide, WriteRisk
 from stream_app.core.columns import Cause, SegmentChanges
 from stream_app.core.whole_history import Orders, whole_history
@@ -106,7 +106,9 @@ def backfill(
         raise PastError("the stream knows no customer yet")
     numbers = SegmentNumbers(model)
     all_periods = _periods(connection, known, grain)
-    comparison = Comparison([period for period in all_periods if known.since is None or period.since >= known.since])
+    comparison = HistoryComparison(
+        [period for period in all_periods if known.since is None or period.since >= known.since]
+    )
     rhythm = rhythm_of(model)
     if rhythm is not None:
         require_risk_rescored(connection, known.watermark, _rhythms(model, *models.values()))

@@ -1,12 +1,12 @@
 """Sentences about how long an effect takes to be seen."""
 
-from models.campaigns.compare import Comparison, compare
+from models.campaigns.compare import CampaignComparison, compare
 from models.campaigns.detectable import Plan
 from models.campaigns.outlook import effect_sentences, plan_of, smallest_sentence
 from tests.support.campaign_outcomes import some_outcomes, until
 
 
-def _after(days: int) -> Comparison:
+def _after(days: int) -> CampaignComparison:
     return compare(until(some_outcomes(1, customers=2_000), days), 30, 1, draws=99)
 
 
