@@ -23,7 +23,7 @@ from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import MONEY_UNITS, Bools, Ints, to_micros
 from runtime.counts import many
 from stream_app.core.columns import NO_RECORD
-from stream_app.core.counted import Counted
+from stream_app.core.counted import CountedTransactions
 from stream_app.core.outlook_in_a_window import outlook_in_a_window
 
 
@@ -132,7 +132,7 @@ def _outlook(
         _ints(orders[name]) for name in ("customer", "occurred_at", "is_sale", "amount_units")
     )
     each, record = np.ones_like(customer), np.full_like(customer, NO_RECORD)
-    counts = Counted.of(model.window_days, customer, record, moment, each, is_sale, amount)
+    counts = CountedTransactions.of(model.window_days, customer, record, moment, each, is_sale, amount)
     return outlook_in_a_window(model, segment, counts_from, to_micros(at), counts)
 
 

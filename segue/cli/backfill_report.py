@@ -10,13 +10,13 @@ from models.personas import RANK
 from models.segment_model import SegmentModel
 from runtime.counts import many
 from segue.cli import backfill_periods, backfill_risk_report
-from segue.cli.backfill_periods import CHANGES, Counted
+from segue.cli.backfill_periods import CHANGES, CountColumns
 from segue.cli.console import messages, output, table
 from services.backfill.comparison import MoveCounts, PeriodComparison
 from services.backfill.run import Backfill
 
 Models = Mapping[str, SegmentModel]
-_TO_AND_FRO = Counted("to & fro", lambda side: side.to_and_fro)
+_TO_AND_FRO = CountColumns("to & fro", lambda side: side.to_and_fro)
 
 
 def show(found: Backfill, models: Models, by: Grain) -> None:

@@ -10,7 +10,7 @@ from models.segment_model import SegmentModel
 from models.units import Ints
 from runtime.record_fingerprint import RecordFingerprint
 from stream_app.core.columns import Cause, Profiles, Records, SegmentChanges, SegmentNames, TransitionOutcome
-from stream_app.core.counted import Counted
+from stream_app.core.counted import CountedTransactions
 from stream_app.core.decode import DeadLetter, MicroBatch
 from stream_app.core.deduplicate import Admission, LedgerContent, LedgerKey, Totals, admit, may_exceed
 from stream_app.core.revisions import effects
@@ -69,7 +69,7 @@ class StoredState:
     partition: Ints
     model_version: list[str | None]
     risk: StoredRisk | None = None
-    counted: Counted | None = None
+    counted: CountedTransactions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ def _with_new_customers(batch: MicroBatch, applied: list[int], stored: Profiles)
 
 
 def _rescore_rows(
-    model: SegmentModel | None, before: Profiles, rows: Ints, since: int, counted: Counted | None
+    model: SegmentModel | None, before: Profiles, rows: Ints, since: int, counted: CountedTransactions | None
 ) -> TransitionOutcome:
     """Rescoring, step 5: all customers, those of some rows rescored with the model."""
     if model is None or not len(rows):
@@ -216,7 +216,7 @@ def _rescore_rows(
     )
 
 
-def _counted(batch: MicroBatch, admission: Admission, rows: dict[str, int], window_days: int) -> Counted:
+def _counted(batch: MicroBatch, admission: Admission, rows: dict[str, int], window_days: int) -> CountedTransactions:
     """What the rows of the batch that count bring into the window, and what their revisions take out of it."""
     found = []
     for at, i in enumerate(admission.applied):
@@ -225,7 +225,7 @@ def _counted(batch: MicroBatch, admission: Admission, rows: dict[str, int], wind
             found.append((customer, at, batch.occurred_at[i], 1, batch.kind[i] == "sale", batch.amount[i]))
         if old is not None and old.kind != "cancelled":
             found.append((customer, at, old.occurred_at, -1, old.kind == "sale", old.amount))
-    return Counted.of(window_days, *np.array(found, dtype=np.int64).reshape(-1, 6).T)
+    return CountedTransactions.of(window_days, *np.array(found, dtype=np.int64).reshape(-1, 6).T)
 
 
 def _records(

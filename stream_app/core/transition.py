@@ -17,13 +17,17 @@ from models.scoring import assign, monetary_value, net_or_gross
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import MICROS_PER_DAY, Ints
 from stream_app.core.columns import NO_RECORD, Cause, Profiles, Records, SegmentChanges, TransitionOutcome
-from stream_app.core.counted import Counted
+from stream_app.core.counted import CountedTransactions
 from stream_app.core.expiries import Ahead, settled, with_expiries
 from stream_app.core.states import RfmState, States, rank_within, unfold
 
 
 def apply_records(
-    model: SegmentModel | None, before: Profiles, records: Records, watermark: int, counted: Counted | None = None
+    model: SegmentModel | None,
+    before: Profiles,
+    records: Records,
+    watermark: int,
+    counted: CountedTransactions | None = None,
 ) -> TransitionOutcome:
     """Apply records in the order of the log, then the decay that is due by the watermark.
 
@@ -50,7 +54,7 @@ def apply_states(
     records: Records,
     states: States,
     watermark: int,
-    counted: Counted | None = None,
+    counted: CountedTransactions | None = None,
 ) -> TransitionOutcome:
     """:func:`apply_records`, from the states to which the records lead (:func:`stream_app.core.states.unfold`)."""
     scored, ahead = states, None
@@ -72,7 +76,9 @@ def apply_states(
     return TransitionOutcome(after, changes, late)
 
 
-def rescore(model: SegmentModel, before: Profiles, since: int, counted: Counted | None = None) -> TransitionOutcome:
+def rescore(
+    model: SegmentModel, before: Profiles, since: int, counted: CountedTransactions | None = None
+) -> TransitionOutcome:
     """Assign customers to the segments of a newly activated model, which may be their first one.
 
     The as-of time is the later of the activation (``since``, microseconds) and the customer's own last event. Decay

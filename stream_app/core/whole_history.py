@@ -13,7 +13,7 @@ from models.segment_model import SegmentModel
 from models.units import Ints
 from stream_app.core.apply import CAUSES
 from stream_app.core.columns import LONG_AGO, Cause, Profiles, Records, SegmentChanges
-from stream_app.core.counted import Counted
+from stream_app.core.counted import CountedTransactions
 from stream_app.core.transition import apply_records
 
 
@@ -66,5 +66,5 @@ def whole_history(model: SegmentModel, customer_id: list[str], orders: Orders, u
         each = np.arange(len(records.cause))
         is_sale = (records.cause == Cause.PURCHASE.value).astype(np.int64)
         columns = (orders.customer, each, orders.occurred_at, np.ones_like(each), is_sale, orders.amount)
-        counted = Counted.of(model.window_days, *columns)
+        counted = CountedTransactions.of(model.window_days, *columns)
     return apply_records(model, Profiles.new(customer_id), records, until, counted).changes
