@@ -53,7 +53,7 @@ Meaning = Order | TickAt | NewModel | Forget | Bad
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class KnownRecord:
     """A record and what it means."""
 
     content: ProducedContent

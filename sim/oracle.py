@@ -12,7 +12,7 @@ from typing import NamedTuple
 from models.rhythm.carried import rhythm_of
 from models.rhythm.rhythm_model import RhythmModel
 from models.segment_model import SegmentModel
-from sim.meanings import Bad, Entry, Forget, Meaning, NewModel, Order, TickAt
+from sim.meanings import Bad, Forget, KnownRecord, Meaning, NewModel, Order, TickAt
 from sim.risk_oracle import CustomerRisk, RiskChange, RiskRow, Sales
 
 _DAY = 86_400_000_000
@@ -183,7 +183,7 @@ class Oracle:
         self._activations: list[tuple[int, str]] = []
         self._periods: dict[tuple[int, str], int | None] = {}
 
-    def add(self, offset: int, entry: Entry) -> None:
+    def add(self, offset: int, entry: KnownRecord) -> None:
         """The next record."""
         meaning: Meaning = entry.meaning
         self._contents[offset] = entry.content.key, entry.content.value

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sim.history import Plan, Result
-from sim.meanings import Bad, Entry, Forget, NewModel, Order, TickAt
+from sim.meanings import Bad, Forget, KnownRecord, NewModel, Order, TickAt
 
 
 def story(plan: Plan, result: Result) -> Iterator[str]:
@@ -25,7 +25,7 @@ def story(plan: Plan, result: Result) -> Iterator[str]:
         yield f"{at:8.3f} s  {text}"
 
 
-def in_words(entry: Entry) -> str:
+def in_words(entry: KnownRecord) -> str:
     """A record in a few words."""
     meaning = entry.meaning
     if isinstance(meaning, Order):

@@ -165,7 +165,7 @@ def promote(
     activate(candidate.version, no_wait)
 
 
-def _entry(entry: model_registry.Entry) -> dict[str, Any]:
+def _entry(entry: model_registry.RegisteredModel) -> dict[str, Any]:
     model: SegmentModel = entry.model
     return {
         "version": model.version,
@@ -195,7 +195,7 @@ def _unit(model: SegmentModel) -> str:
     return f"{model.recency_unit:g} day{'' if model.recency_unit == 1 else 's'}"
 
 
-def _is_listed(entry: model_registry.Entry) -> bool:
+def _is_listed(entry: model_registry.RegisteredModel) -> bool:
     """Return whether to list a model: of the drift observer's challengers, only the one with an alias."""
     return bool(entry.aliases or entry.partitions) or entry.model.metadata.get("origin") != ORIGIN
 

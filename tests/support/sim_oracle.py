@@ -7,7 +7,7 @@ from data.contract.wire import ModelActivation, Tick, Transaction
 from models.segment_model import SegmentModel
 from models.units import to_micros
 from sim.kafka.log import ProducedContent
-from sim.meanings import Entry, Meaning, NewModel, Order, TickAt
+from sim.meanings import KnownRecord, Meaning, NewModel, Order, TickAt
 from sim.oracle import ExpectedOutcome, Oracle
 from tests.support.in_memory_worker import Message
 
@@ -16,7 +16,7 @@ def expected_outcome(model: SegmentModel | None, messages: Iterable[Message], mo
     """What a partition must have after some messages; a customer is followed for ``most_days`` days of silence."""
     oracle = Oracle(model, signed=False, most_days=most_days)
     for offset, message in enumerate(messages):
-        oracle.add(offset, Entry(ProducedContent(None, None, offset), _meaning(message)))
+        oracle.add(offset, KnownRecord(ProducedContent(None, None, offset), _meaning(message)))
     return oracle.outcome()
 
 

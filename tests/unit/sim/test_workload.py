@@ -8,7 +8,7 @@ from data.kafka.partitioner import partition_of
 from models.rhythm.risk import RISK_STATES
 from sim import workload
 from sim.history import expected
-from sim.meanings import Bad, Entry, Forget, NewModel, Order, TickAt
+from sim.meanings import Bad, Forget, KnownRecord, NewModel, Order, TickAt
 from sim.workload import PARTITIONS
 from stream_app.core.control import ControlRules
 from stream_app.core.decode import decode
@@ -34,7 +34,7 @@ def test_some_histories_have_more_customers_due_at_one_tick_than_fit_into_a_batc
 @pytest.mark.parametrize("seed", range(60))
 def test_the_core_of_the_worker_finds_what_the_oracle_finds(seed: int) -> None:
     work = workload.drawn(seed)
-    seen: list[list[Entry]] = [[] for _ in range(PARTITIONS)]
+    seen: list[list[KnownRecord]] = [[] for _ in range(PARTITIONS)]
     for arrival in sorted(work.arrivals, key=lambda each: each.at):
         if arrival.mode != "aborted":
             # Postgres alone refuses a poisoned record.
