@@ -24,7 +24,7 @@ from sim.postgres.server import Copy, PostgresServer
 from sim.source import SimulatedSource
 from sim.worker import SimulatedWorker
 from sim.workload import PARTITIONS, Arrival, Workload
-from sim.world import Event, World
+from sim.world import TracedEvent, World
 from stream_app.worker_config import WorkerConfig
 
 TOPICS = Topics(workload.TOPIC, "changes", "segments", "dead-letters", "drift")
@@ -44,7 +44,7 @@ class Result:
 
     problems: list[str]
     hash: str
-    events: list[Event]
+    events: list[TracedEvent]
     struck: Counter[str]
     reached: dict[str, int]
     seconds: float

@@ -13,7 +13,7 @@ from sim.process import PROCESS, Process
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class TracedEvent:
     """Something that happened: when, in which process (empty for the world), and what.
 
     ``shown`` says whether a story has it.
@@ -37,7 +37,7 @@ class World:
         self.loop = loop
         self.chance = chance
         self.faults = faults
-        self.events: list[Event] = []
+        self.events: list[TracedEvent] = []
         self.problems: list[str] = []
         self.reached: dict[str, int] = {}
         self.epochs: dict[int, int] = {}
@@ -65,7 +65,7 @@ class World:
         process = PROCESS.get()
         name = "" if process is None else process.name
         self._hash.update(f"{self.loop.now:.6f} {name} {text}\n".encode())
-        self.events.append(Event(self.loop.now, name, text, shown))
+        self.events.append(TracedEvent(self.loop.now, name, text, shown))
 
     def reach(self, state: str) -> None:
         """Count that a history has been in a state."""
