@@ -13,7 +13,7 @@ from data.kafka.partitioner import partition_of_key
 from runtime.brokers import Brokers
 from runtime.topics import Topics
 from segue.doctor import kafka, stream
-from segue.doctor.finding import Finding
+from segue.doctor.finding import CheckFinding
 from segue.doctor.kafka import KeyedRecord, Topic
 
 _TIMEOUT = 5.0
@@ -70,7 +70,7 @@ def look(brokers: Brokers, topics: Topics, log_id: str | None) -> Seen:
     return seen
 
 
-def judge(seen: Seen, topics: Topics) -> Iterator[Finding]:
+def judge(seen: Seen, topics: Topics) -> Iterator[CheckFinding]:
     """All judgements about Kafka alone."""
     present = {name: topic for name, topic in seen.topics.items() if topic is not None}
     yield kafka.verification(seen.verification)
