@@ -14,7 +14,7 @@ from runtime.topics import Topics
 from sim import checks, topic_checks, workload
 from sim.faults import KINDS, Fault, Schedule
 from sim.kafka.broker import Broker
-from sim.kafka.group import Group
+from sim.kafka.group import SimulatedGroup
 from sim.letters import LetterWatch
 from sim.logs import capturing
 from sim.loop import SimulatedLoop
@@ -101,7 +101,7 @@ class History:
         self._letters = LetterWatch(self._world, self._broker, TOPICS.dead_letters, server)
         self._postgres = SimulatedPostgres(self._world, server, plan.other_user)
         self._workers: list[SimulatedWorker] = []
-        self._group: Group | None = None
+        self._group: SimulatedGroup | None = None
         self._copy: Copy | None = None
         self._followed = False
         self._source = SimulatedSource(self._world, self._broker, server)
@@ -131,7 +131,7 @@ class History:
 
     async def _drive(self) -> None:
         world, plan, loop = self._world, self._plan, self._loop
-        group = self._group = Group(world, self._broker, PARTITIONS, _SESSION_SECONDS)
+        group = self._group = SimulatedGroup(world, self._broker, PARTITIONS, _SESSION_SECONDS)
         config = _config(plan.workload)
         fetch_size = plan.workload.shape.fetch_size
         for number, name in enumerate("ABC"[: plan.workers]):

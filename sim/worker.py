@@ -10,7 +10,7 @@ from typing import Any
 from data.kafka.partitioner import partition_of
 from sim.kafka.broker import Broker
 from sim.kafka.consumer import Consumer
-from sim.kafka.group import Group
+from sim.kafka.group import SimulatedGroup
 from sim.kafka.producer import SimulatedProducer
 from sim.kafka.reading import LogQuestions, TopicEnd
 from sim.lives import WatchedMetrics
@@ -46,7 +46,7 @@ class SimulatedWorker:
         self,
         world: World,
         broker: Broker,
-        group: Group,
+        group: SimulatedGroup,
         postgres: SimulatedPostgres,
         config: WorkerConfig,
         partitions: int,

@@ -17,7 +17,7 @@ class _Member:
     joining: "asyncio.Future[tuple[int, set[int]]] | None" = None
 
 
-class Group:
+class SimulatedGroup:
     """A group that assigns all partitions anew whenever a member comes or goes."""
 
     def __init__(self, world: World, broker: Broker, partitions: int, session_timeout: float) -> None:
