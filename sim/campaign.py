@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sim import faults, workload
-from sim.history import History, Plan, Result
+from sim.history import Plan, Result, SimulatedHistory
 from sim.postgres.server import PostgresServer
 
 _MOST_FAULTS = 12
@@ -55,7 +55,7 @@ def _phases(work: workload.Workload, drawn: Sequence[faults.Fault]) -> dict[str,
 
 def run(plan: Plan, server: PostgresServer) -> Result:
     """Run the history of a plan."""
-    return History(plan, server).run()
+    return SimulatedHistory(plan, server).run()
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def _in_order(arrivals: Sequence[Arrival]) -> list[Arrival]:
     return sorted(arrivals, key=lambda arrival: arrival.at)
 
 
-class History:
+class SimulatedHistory:
     """Runs one plan on a server whose tables are empty."""
 
     def __init__(self, plan: Plan, server: PostgresServer) -> None:

@@ -20,7 +20,7 @@ from models.calendar import CalendarPeriod, Grain, periods
 from models.rhythm.carried import rhythm_of
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import Ints, to_micros
-from services.backfill.comparison import ComparedPeriods, History, HistoryComparison, PeriodComparison
+from services.backfill.comparison import ChangeHistory, ComparedPeriods, HistoryComparison, PeriodComparison
 from services.backfill.risk_run import RiskBackfill, RiskSide, WriteRisk
 from stream_app.core.columns import Cause, SegmentChanges
 from stream_app.core.whole_history import Orders, whole_history
@@ -184,19 +184,19 @@ def _orders(part: HistoryPart) -> Orders:
     return Orders(rows["customer"].to_numpy(dtype=np.int64), moment, rows["kind"].tolist(), amount)
 
 
-def _of_model(changes: SegmentChanges) -> History:
+def _of_model(changes: SegmentChanges) -> ChangeHistory:
     before, after = changes.from_segment, changes.to_segment
-    return History(changes.customer, changes.effective_at, changes.cause, before, after, before, after)
+    return ChangeHistory(changes.customer, changes.effective_at, changes.cause, before, after, before, after)
 
 
-def _published(rows: pd.DataFrame, models: Mapping[str, SegmentModel], numbers: SegmentNumbers) -> History:
+def _published(rows: pd.DataFrame, models: Mapping[str, SegmentModel], numbers: SegmentNumbers) -> ChangeHistory:
     before, after = rows["from_segment"].astype("str"), rows["to_segment"].astype("str")
     rank_before, rank_after = np.full(len(rows), -1), np.full(len(rows), -1)
     for version, own in rows.groupby("model_version", observed=True).indices.items():
         if model := models.get(str(version)):
             rank_before[own] = _ranks(before.iloc[own], model)
             rank_after[own] = _ranks(after.iloc[own], model)
-    return History(
+    return ChangeHistory(
         rows["customer"].to_numpy(dtype=np.int64),
         rows["effective_at"].to_numpy(dtype=np.int64),
         np.asarray(rows["cause"].astype("str").map(_CAUSES), dtype=np.int64),

@@ -10,7 +10,7 @@ from models.calendar import periods
 from models.moves import Direction
 from models.segment_model import NO_SEGMENT
 from models.units import to_micros
-from services.backfill.comparison import History, HistoryComparison, MoveCounts, PeriodComparison
+from services.backfill.comparison import ChangeHistory, HistoryComparison, MoveCounts, PeriodComparison
 from stream_app.core.columns import Cause
 
 IDS = ("best", "middle", "worst", "gone")
@@ -48,7 +48,7 @@ PUBLISHED = [
 ]
 
 
-def history(rows: list[Row], customers: range) -> History:
+def history(rows: list[Row], customers: range) -> ChangeHistory:
     own = [row for row in rows if row.customer in customers]
 
     def column(name: str) -> np.ndarray:
@@ -56,7 +56,7 @@ def history(rows: list[Row], customers: range) -> History:
 
     before, after = column("before"), column("after")
     at = np.array([to_micros(row.day) for row in own], dtype=np.int64)
-    return History(column("customer") - customers.start, at, column("cause"), before, after, before, after)
+    return ChangeHistory(column("customer") - customers.start, at, column("cause"), before, after, before, after)
 
 
 BEGIN = day(1, 5)
