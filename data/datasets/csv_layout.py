@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from data.datasets.cells import DataError, shown
-from data.datasets.csv_lines import Line, Shape, scan, split
+from data.datasets.csv_lines import CsvLine, Shape, scan, split
 from data.datasets.headers import MAX_SHOWN, headers_of, require_names
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -148,6 +148,6 @@ def _cut(text: str) -> str:
     return repr(text.strip()[:MAX_SHOWN])
 
 
-def as_bad(line: Line) -> str:
+def as_bad(line: CsvLine) -> str:
     """The raw text of a bad line for a message, without its end."""
     return line.text.rstrip("\r\n")[:MAX_SHOWN]

@@ -27,7 +27,7 @@ class Shape(NamedTuple):
     named: int
 
 
-class Line(NamedTuple):
+class CsvLine(NamedTuple):
     """A row of a file: the number of its first line, its raw text, and its cells, or why there are none."""
 
     number: int
@@ -43,7 +43,9 @@ class _Open(NamedTuple):
     at: int
 
 
-def scan(lines: Iterable[str], shape: Shape, first: int = 1, broken: re.Pattern[str] | None = None) -> Iterator[Line]:
+def scan(
+    lines: Iterable[str], shape: Shape, first: int = 1, broken: re.Pattern[str] | None = None
+) -> Iterator[CsvLine]:
     """The rows of a file, and its bad lines, in order.
 
     Parameters
@@ -59,7 +61,7 @@ def scan(lines: Iterable[str], shape: Shape, first: int = 1, broken: re.Pattern[
 
     Yields
     ------
-    Line
+    CsvLine
         Blank lines and rows of empty cells are passed over. A quoted cell may hold line ends. If a quotation mark is
         not closed, only the line that opens the cell is bad: the lines after it are read on their own.
     """
@@ -72,7 +74,7 @@ def scan(lines: Iterable[str], shape: Shape, first: int = 1, broken: re.Pattern[
             return
         number += 1
         if broken is not None and broken.search(text):
-            yield Line(number, text, [], NOT_TEXT)
+            yield CsvLine(number, text, [], NOT_TEXT)
             continue
         if '"' not in text:
             cells = text.rstrip("\r\n").split(shape.separator)
@@ -80,11 +82,11 @@ def scan(lines: Iterable[str], shape: Shape, first: int = 1, broken: re.Pattern[
         else:
             found = _record(text, source, again, shape)
             if isinstance(found, str):
-                yield Line(number, text, [], found)
+                yield CsvLine(number, text, [], found)
                 continue
             cells, text, parts = found
             if parts > 1 and broken is not None and broken.search(text):
-                yield Line(number, text, [], NOT_TEXT)
+                yield CsvLine(number, text, [], NOT_TEXT)
                 number += parts - 1
                 continue
         if len(cells) != shape.columns or not cells[0]:
@@ -93,9 +95,9 @@ def scan(lines: Iterable[str], shape: Shape, first: int = 1, broken: re.Pattern[
                 continue
             reason = _fit(cells, shape)
             if reason:
-                yield Line(number, text, [], reason)
+                yield CsvLine(number, text, [], reason)
                 continue
-        yield Line(number, text, cells)
+        yield CsvLine(number, text, cells)
         number += parts - 1
 
 
