@@ -10,7 +10,7 @@ from batch.chains import first_sequences
 from batch.differences import NONE_FOUND, differences, unequal
 from batch.history import CHANGE, expected_changes
 from batch.ledger import KEY, watermarks
-from batch.log_order import Log, activation_places
+from batch.log_order import AppliedLog, activation_places
 from batch.scorer import Scorer, Scorers
 from data.kafka.partitioner import partition_of
 from data.postgres.frames import MOMENT
@@ -57,7 +57,7 @@ def check_history(dataset: pd.DataFrame, stream: StreamState, models: dict[str, 
     applied = dataset[~dataset["customer_id"].isin(revised)].merge(stream.transactions[KEY], on=KEY)
     stream = stream.without(revised)
     scorers = {version: Scorer.of(model) for version, model in models.items()}
-    log = Log.of(applied, stream)
+    log = AppliedLog.of(applied, stream)
     expected = _Expectation(log, stream, scorers).changes()
     found = _compared(expected, stream)
     excused = _excused(found, stream)
@@ -80,7 +80,7 @@ def expected_history(dataset: pd.DataFrame, stream: StreamState, models: dict[st
     """
     applied = dataset.merge(stream.transactions[KEY], on=KEY)
     scorers = {version: Scorer.of(model) for version, model in models.items()}
-    changes = _Expectation(Log.of(applied, stream), stream, scorers).changes()
+    changes = _Expectation(AppliedLog.of(applied, stream), stream, scorers).changes()
     moments = pd.to_datetime(changes["effective_at"].astype("int64"), unit="us", utc=True)
     return changes.assign(effective_at=moments.astype(MOMENT))
 
@@ -89,7 +89,7 @@ def expected_history(dataset: pd.DataFrame, stream: StreamState, models: dict[st
 class _Expectation:
     """The expected changes, and the places of activations that fit the stored changes best."""
 
-    log: Log
+    log: AppliedLog
     stream: StreamState
     scorers: Scorers
 
@@ -229,7 +229,7 @@ def _positions(stream: StreamState) -> list[pd.DataFrame]:
     return [differences("history", wrong["customer_id"], _named(wrong) + " position", "in order", wrong["position"])]
 
 
-def _countries(log: Log, stream: StreamState) -> list[pd.DataFrame]:
+def _countries(log: AppliedLog, stream: StreamState) -> list[pd.DataFrame]:
     """The country of a customer is that of the last transaction, which is not known for customers with late ones."""
     if "country" not in log.transactions:
         return []

@@ -11,7 +11,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError
 
-from sim.kafka.log import Log, ProducedContent
+from sim.kafka.log import ProducedContent, SimulatedLog
 from sim.world import World, outside
 
 Place = tuple[str, int]
@@ -47,7 +47,7 @@ class Broker:
     def __init__(self, world: World, base_millis: int) -> None:
         self._world = world
         self.base_millis = base_millis
-        self.logs: dict[Place, Log] = {}
+        self.logs: dict[Place, SimulatedLog] = {}
         self.topic_ids: dict[str, str] = {}
         self._coordinated: dict[str, Coordinated] = {}
         self._sequences: dict[tuple[Place, int], int] = {}
@@ -61,13 +61,13 @@ class Broker:
         """Create a topic, or create it again without its records."""
         self.topic_ids[topic] = f"{topic}-{len(self.topic_ids)}-{self._world.loop.next_number()}"
         for partition in range(partitions):
-            self.logs[topic, partition] = Log()
+            self.logs[topic, partition] = SimulatedLog()
 
     def delete(self, topic: str, partitions: int) -> None:
         """Delete a topic; nobody may write to it until it is created again."""
         del self.topic_ids[topic]
         for partition in range(partitions):
-            self.logs[topic, partition] = Log()
+            self.logs[topic, partition] = SimulatedLog()
 
     @property
     def is_away(self) -> bool:

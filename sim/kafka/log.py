@@ -60,7 +60,7 @@ class SimulatedBatch:
 
 
 @dataclass(slots=True)
-class Log:
+class SimulatedLog:
     """One partition of a topic."""
 
     first_offset: int = 0

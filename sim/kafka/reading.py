@@ -8,7 +8,7 @@ from data.kafka.log import MissingTopicError, UnreachableError
 from data.kafka.partition_log import PartitionLog, UndeliveredError
 from runtime.record_fingerprint import fingerprint
 from sim.kafka.broker import Broker
-from sim.kafka.log import Log, SimulatedBatch
+from sim.kafka.log import SimulatedBatch, SimulatedLog
 from sim.world import World
 
 _MOST_BATCHES = 8
@@ -44,7 +44,7 @@ class LogQuestions:
         records, offset = log.committed(max(start, log.first_offset), 1)
         return (records[0].offset if records else offset) >= stop
 
-    def _asked(self, partition: int) -> Log | None:
+    def _asked(self, partition: int) -> SimulatedLog | None:
         fault = self._world.blocking_step("log")
         self._world.loop.block(self._world.latency())
         if self._broker.is_away or fault is not None:
@@ -76,7 +76,7 @@ class TopicEnd:
                 break
         return found
 
-    async def _asked(self) -> Log:
+    async def _asked(self) -> SimulatedLog:
         fault = await self._world.step("read topic")
         if self._broker.is_away or fault is not None:
             raise KafkaConnectionError("simulated")
