@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, TextIO
 
 from data.datasets.pass_through import PassThrough
-from data.postgres.audience_members import Members
+from data.postgres.audience_members import FoundMembers
 from models.audience import NO_STATE
 from models.rhythm.rhythms import since
 from models.rhythm.risk import RISK_STATES
@@ -75,7 +75,7 @@ class Written:
     renamed: tuple[str, ...] = ()
 
 
-def write(file: TextIO, parts: Iterable[Members], about: About) -> Written:
+def write(file: TextIO, parts: Iterable[FoundMembers], about: About) -> Written:
     """Write an audience as CSV.
 
     ``systems`` get every text as it is. ``spreadsheets`` get a mark by which Excel recognises UTF-8, an apostrophe
@@ -135,7 +135,7 @@ def _is_number(cell: str) -> bool:
     return cell[:1] == "-" and cell[1:].replace(".", "", 1).isascii() and cell[1:].replace(".", "", 1).isdigit()
 
 
-def _rows(parts: Iterable[Members], about: About) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _rows(parts: Iterable[FoundMembers], about: About) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The id and the other own cells of each member."""
     as_of = _moment(about.event_time)
     for part in parts:

@@ -18,7 +18,7 @@ from data.datasets import pass_through
 from data.datasets.cells import DataError
 from data.datasets.pass_through import PassThrough
 from data.postgres import model_registry
-from data.postgres.audience_members import AudienceMoment, Members, parts
+from data.postgres.audience_members import AudienceMoment, FoundMembers, parts
 from models.audience import AudienceDefinition
 from models.audience_text import to_text
 from models.rhythm.carried import rhythm_of
@@ -107,7 +107,7 @@ def _content(
 
 
 def _past_content(
-    engine: Engine, shown: Moment, now: AudienceMoment, members: Members, use: Use, joined: PassThrough | None
+    engine: Engine, shown: Moment, now: AudienceMoment, members: FoundMembers, use: Use, joined: PassThrough | None
 ) -> FileContent:
     """The file as of a past moment."""
     with reading(engine) as connection:
@@ -122,7 +122,7 @@ def _names(connection: Connection, shown: Moment) -> dict[str, str]:
     return names | {segment: persona.name for segment, persona in shown.personas.items()}
 
 
-def _written(members: Iterable[Members], about: About) -> FileContent:
+def _written(members: Iterable[FoundMembers], about: About) -> FileContent:
     text = StringIO()
     written = write(text, members, about)
     return FileContent(text.getvalue().encode(), written.customers)

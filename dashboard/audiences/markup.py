@@ -6,7 +6,7 @@ from dashboard.shared import rhythm_words, style
 from dashboard.shared.elements import customer_link, segment_dot
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
-from data.postgres.audience_members import AudienceTotals, Members
+from data.postgres.audience_members import AudienceTotals, FoundMembers
 from models.audience import NO_STATE
 from models.rhythm.risk import RISK_STATES
 from models.units import from_micros
@@ -35,7 +35,7 @@ def definition(text: str) -> str:
     return f'<div class="sg-note">Definition: <span class="sg-code" data-definition>{escape(text)}</span></div>'
 
 
-def table(found: Members, ids: list[str], known: Personas, money: Money, as_of: datetime | None = None) -> str:
+def table(found: FoundMembers, ids: list[str], known: Personas, money: Money, as_of: datetime | None = None) -> str:
     """Some customers in the order of ``ids``, with links to their pages; who is gone since is left out."""
     rows = {found.people.customer_id.of(row): row for row in found.rows.tolist()}
     body = "".join(_row(found, rows[each], known, money, as_of) for each in ids if each in rows)
@@ -61,7 +61,7 @@ def rule() -> str:
     )
 
 
-def _row(found: Members, row: int, known: Personas, money: Money, as_of: datetime | None) -> str:
+def _row(found: FoundMembers, row: int, known: Personas, money: Money, as_of: datetime | None) -> str:
     people, stays, own = found.people, found.stays, found.found
     before = "" if stays is None else stays.previous.of(row)
     since = "" if stays is None else f"since {style.date(from_micros(int(stays.since[row])))}"

@@ -17,7 +17,7 @@ from dashboard.shared.past import Past
 from dashboard.shared.reading import patient
 from data.postgres import audience_members
 from data.postgres.audience_filters import past_moves
-from data.postgres.audience_members import AudienceMoment, Members
+from data.postgres.audience_members import AudienceMoment, FoundMembers
 from data.postgres.frames import copied
 from data.postgres.past_moments import PastError
 from data.postgres.tables import segment_changes
@@ -44,7 +44,7 @@ class PastEverybody:
     states: pd.DataFrame
 
     @cached_property
-    def members(self) -> Members:
+    def members(self) -> FoundMembers:
         """All n of them, with stays, and with rhythms if the model had predictions."""
         return audience_members.of_everybody(*past_members.people_and_stays(self.states), self.now)
 
@@ -73,7 +73,7 @@ class PastEverybody:
         if own is not None:
             inside &= in_risk(definition, own.state, stake)
         rows = np.flatnonzero(inside)
-        members = Members(people, rows, own, known.stays)
+        members = FoundMembers(people, rows, own, known.stays)
         ids = tuple(each.encode() for each in members.ids())
         return FoundAudience(self.now, ids, people.spent[rows], stake[rows], people.histories.last_at[rows], members)
 

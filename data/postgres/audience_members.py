@@ -46,7 +46,7 @@ class AudienceMoment:
 
 
 @dataclass(frozen=True)
-class Members:
+class FoundMembers:
     """Members of an audience, in the order of their ids.
 
     Parameters
@@ -195,7 +195,7 @@ def parts(
     with_stays: bool = False,
     after: str | None = None,
     size: int = PART,
-) -> Iterator[Members]:
+) -> Iterator[FoundMembers]:
     """The members of an audience, part by part, in the order of their ids.
 
     Parameters
@@ -236,14 +236,14 @@ def parts(
         after = found.customer_id.of(number - 1)
 
 
-def of_ids(connection: Connection, ids: Sequence[str], now: AudienceMoment) -> Members:
+def of_ids(connection: Connection, ids: Sequence[str], now: AudienceMoment) -> FoundMembers:
     """Those of some customers who are there, with stays, and with rhythms if there are predictions."""
     wanted = [_c.customer_id.in_(ids), _c.segment.is_not(None)]
     found, stays = people.people_and_stays(connection, wanted, people.texts(connection, wanted), now.event_time)
     return of_everybody(found, stays, now)
 
 
-def of_everybody(found: People, stays: Stays, now: AudienceMoment) -> Members:
+def of_everybody(found: People, stays: Stays, now: AudienceMoment) -> FoundMembers:
     """All of some customers, with rhythms if there are predictions."""
     return _members(AudienceDefinition(), found, stays, now.rhythm, now.event_time)
 
@@ -283,12 +283,12 @@ def _members(
     stays: Stays | None,
     rhythm: RhythmModel | None,
     event_time: datetime,
-) -> Members:
+) -> FoundMembers:
     everyone = np.arange(len(found.spent), dtype=np.int64)
     if rhythm is None:
-        return Members(found, everyone, None, stays)
+        return FoundMembers(found, everyone, None, stays)
     own = _rhythms(found, rhythm, event_time)
-    return Members(found, everyone[in_risk(definition, own.state, own.stake.money)], own, stays)
+    return FoundMembers(found, everyone[in_risk(definition, own.state, own.stake.money)], own, stays)
 
 
 def _rhythms(found: People, rhythm: RhythmModel, event_time: datetime) -> Rhythms:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from data.contract.change_events import segment_ref
 from data.postgres import audience_members, audiences
-from data.postgres.audience_members import AudienceMoment, Members, at_one_moment, parts
+from data.postgres.audience_members import AudienceMoment, FoundMembers, at_one_moment, parts
 from data.postgres.audiences import Audience
 from data.postgres.database import engine
 from models.audience import NO_STATE
@@ -105,7 +105,7 @@ def _page(connection: Connection, name: str, after: str, limit: int, as_of: date
     return AudienceMembers(rows[:limit], now.event_time, rows[limit - 1].customer_id if len(rows) > limit else None)
 
 
-def _member(part: Members, row: int, personas: dict[str, str]) -> AudienceMember:
+def _member(part: FoundMembers, row: int, personas: dict[str, str]) -> AudienceMember:
     people, stays, found = part.people, part.stays, part.found
     if stays is None:
         raise ValueError("read the members with their stays")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from data.datasets.pass_through import PassThrough
-from data.postgres.audience_members import Members
+from data.postgres.audience_members import FoundMembers
 from data.postgres.people import Coded, Ids, People, Stays
 from models.audience import NO_STATE
 from models.rhythm.histories import Histories
@@ -24,7 +24,7 @@ IDS = ("+4477", "=1+1", "12347")
 PERSONAS = {"champions": "Champions", "lost": "Lost"}
 
 
-def members(rows: tuple[int, ...] = (0, 1, 2)) -> Members:
+def members(rows: tuple[int, ...] = (0, 1, 2)) -> FoundMembers:
     """Three customers, of whom the last one has no order left."""
     number = len(IDS)
     histories = Histories(
@@ -44,7 +44,7 @@ def members(rows: tuple[int, ...] = (0, 1, 2)) -> Members:
         Coded(np.array([-1, -1, -1]), ("champions", "lost")),
     )
     stays = Stays(np.array([45, 45, 45]), np.full(number, to_micros(LAST)), Ids.from_texts(["lost", "", "old_one"]))
-    return Members(people, np.array(rows, dtype=np.int64), own, stays)
+    return FoundMembers(people, np.array(rows, dtype=np.int64), own, stays)
 
 
 def written(use: Use, joined: PassThrough | None = None, rows: tuple[int, ...] = (0, 1, 2)) -> tuple[str, Written]:
