@@ -23,7 +23,7 @@ from runtime.money import Money
 LARGEST = 3
 
 
-class Order(NamedTuple):
+class ShownOrder(NamedTuple):
     """An order behind the numbers."""
 
     transaction_id: str
@@ -60,8 +60,8 @@ class Why:
         without a segment, into any segment.
     """
 
-    last: Order | None
-    largest: tuple[Order, ...]
+    last: ShownOrder | None
+    largest: tuple[ShownOrder, ...]
     gross: Decimal
     returned: Decimal
     smallest: Goal | None
@@ -102,9 +102,9 @@ def why(
     )
 
 
-def _orders(rows: pd.DataFrame) -> list[Order]:
-    columns = (rows[name].tolist() for name in Order._fields)
-    return [Order(*cells) for cells in zip(*columns, strict=True)]
+def _orders(rows: pd.DataFrame) -> list[ShownOrder]:
+    columns = (rows[name].tolist() for name in ShownOrder._fields)
+    return [ShownOrder(*cells) for cells in zip(*columns, strict=True)]
 
 
 def _goals(

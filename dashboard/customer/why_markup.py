@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from dashboard.customer.markup import Portrait
-from dashboard.customer.why import Goal, Order, Why
+from dashboard.customer.why import Goal, ShownOrder, Why
 from dashboard.shared import elements, style
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
@@ -122,7 +122,7 @@ def _stay(goal: Goal) -> str:
     return f"without another one they stay there for {many(goal.stays_days, 'day')}"
 
 
-def _order(order: Order, money: Money) -> str:
+def _order(order: ShownOrder, money: Money) -> str:
     return f"{escape(order.transaction_id)} of {style.date(order.occurred_at)} ({money.exact(order.amount)})"
 
 
