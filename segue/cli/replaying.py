@@ -50,7 +50,7 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ReplayPace:
     """The speed of event time, and the most transactions per second."""
 
     speed: Speed
@@ -73,7 +73,7 @@ def plan(dataset: Dataset, section: Section, injection: Injection | None, loop: 
     return Plan(dataset, section, injection, loop, to_micros(datetime.now(UTC) + max_ahead))
 
 
-def show_plan(plan: Plan, topic: str, pace: Pace, as_json: bool, out: Path | None) -> None:
+def show_plan(plan: Plan, topic: str, pace: ReplayPace, as_json: bool, out: Path | None) -> None:
     """Say what would be sent; of a loop, its first period."""
     once = replace(plan, loop=False)
     if out is not None:
@@ -87,14 +87,14 @@ def show_plan(plan: Plan, topic: str, pace: Pace, as_json: bool, out: Path | Non
     print_dry_run(summary(again, topic, pace.speed, pace.rate), plan.loop, aside=as_json)
 
 
-def send(plan: Plan, settings: Settings, max_lag: int, pace: Pace, choices: Choices) -> int:
+def send(plan: Plan, settings: Settings, max_lag: int, pace: ReplayPace, choices: Choices) -> int:
     """Send a plan, and say what became of it; returns the exit code."""
     with session(settings, max_lag) as replaying, replaying.alone(plan.dataset.name):
         stream_currency.check(replaying.postgres, settings.currency)
         return _send(replaying, plan, pace, choices)
 
 
-def _send(replaying: ReplaySession, plan: Plan, pace: Pace, choices: Choices) -> int:
+def _send(replaying: ReplaySession, plan: Plan, pace: ReplayPace, choices: Choices) -> int:
     with spinner("Asking the ledger what has come"):
         come = replaying.arrivals(plan.dataset, plan.section)
     foreign = come.why_foreign(_first_moment(plan))
@@ -131,7 +131,7 @@ def _send(replaying: ReplaySession, plan: Plan, pace: Pace, choices: Choices) ->
     return done.exit_code or exit_code(outcome, injected, differences)
 
 
-def _run(replaying: ReplaySession, plan: Plan, section: Section, pace: Pace) -> ReplayResult:
+def _run(replaying: ReplaySession, plan: Plan, section: Section, pace: ReplayPace) -> ReplayResult:
     lag_alarm = LagAlarm(lambda: messages.print(_waiting_reason(replaying.postgres), style="yellow"))
     with replay_bar(f"replaying {pace.speed}") as bar:
 
