@@ -14,7 +14,7 @@ from data.datasets.dataset import Dataset
 from data.postgres import dead_letters, ledger_lookup, progress
 from models.units import from_micros, money_text
 from producers.dataset_contents import DatasetContent, contents
-from producers.records import FIRST_PERIOD, Period
+from producers.records import FIRST_PERIOD, SectionPeriod
 from producers.section import Section
 
 NOT_COME, APPLIED, DEAD_LETTER = 0, 1, 2
@@ -68,7 +68,7 @@ def arrivals(
     postgres: Engine,
     dataset: Dataset,
     section: Section,
-    period: Period = FIRST_PERIOD,
+    period: SectionPeriod = FIRST_PERIOD,
     show: ShowDone = lambda _: None,
 ) -> SectionArrivals:
     """Compare a section with the stream; ``show`` is called with the number of compared transactions."""
@@ -91,7 +91,7 @@ def arrivals(
 def _compare(
     connection: Connection,
     chunk: list[DatasetContent],
-    period: Period,
+    period: SectionPeriod,
     rejected: set[bytes],
     number: int,
     come: bytearray,
@@ -114,7 +114,7 @@ def _compare(
     return found
 
 
-def _named(content: DatasetContent, period: Period) -> str:
+def _named(content: DatasetContent, period: SectionPeriod) -> str:
     return f"{period.transaction_id(content.transaction_id)} of customer {content.customer_id}"
 
 

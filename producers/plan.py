@@ -10,7 +10,7 @@ from itertools import count
 from data.datasets.dataset import Dataset
 from producers.chaos import Injection
 from producers.periods import Lap, lap
-from producers.records import Period, Record, records
+from producers.records import Record, SectionPeriod, records
 from producers.section import Section
 
 Rest = Callable[[Lap], Section]
@@ -53,7 +53,7 @@ class Plan:
             planned = records(self.dataset, section, period)
             yield from planned if self.injection is None else self.injection.into(planned, section.event_end)
 
-    def _sections(self) -> Iterator[tuple[Section, Period]]:
+    def _sections(self) -> Iterator[tuple[Section, SectionPeriod]]:
         for number in count(1) if self.loop else (1,):
             each = lap(self.section, number)
             if number > 1 and self.latest is not None and each.section.event_end > self.latest:

@@ -35,7 +35,7 @@ class Record(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class SectionPeriod:
     """A repetition of a section: all its times are ``shift`` micros later, and its ids end with the period's number."""
 
     number: int = 1
@@ -54,10 +54,10 @@ class Period:
         return msgspec.structs.replace(transaction, transaction_id=identity, occurred_at=moment)
 
 
-FIRST_PERIOD = Period()
+FIRST_PERIOD = SectionPeriod()
 
 
-def records(dataset: Dataset, section: Section, period: Period = FIRST_PERIOD) -> Iterator[Record]:
+def records(dataset: Dataset, section: Section, period: SectionPeriod = FIRST_PERIOD) -> Iterator[Record]:
     """The records of a section, whose moments are those of the period already; none of its ticks goes back."""
     ticked = section.event_start
     for transaction, known in _transactions(dataset, section, period):
@@ -85,7 +85,7 @@ def tick(moment: int) -> Record:
     return Record(moment, moment, None, b"")
 
 
-def _transactions(dataset: Dataset, section: Section, period: Period) -> Iterator[tuple[Transaction, bool]]:
+def _transactions(dataset: Dataset, section: Section, period: SectionPeriod) -> Iterator[tuple[Transaction, bool]]:
     transactions = dataset.wire_transactions(section.start, section.stop)
     for number, transaction in enumerate(transactions, section.start):
         if section.sends(number):

@@ -21,7 +21,7 @@ from producers.flow_control import FlowControl
 from producers.log_session import CurrentOffsets, LogConfig, LogSession
 from producers.outcome import Accounting
 from producers.pace import Speed
-from producers.records import FIRST_PERIOD, Period, Record
+from producers.records import FIRST_PERIOD, Record, SectionPeriod
 from producers.replay import Replay, ShowProgress
 from producers.section import Section, missing
 from producers.stop_signals import stop_signals
@@ -97,7 +97,7 @@ class ReplaySession(LogSession):
         return Accounting(self.postgres, self.identity.log_id, self.ends, self.writer.placed)
 
     def arrivals(
-        self, dataset: Dataset, section: Section, period: Period = FIRST_PERIOD, show: ShowDone = lambda _: None
+        self, dataset: Dataset, section: Section, period: SectionPeriod = FIRST_PERIOD, show: ShowDone = lambda _: None
     ) -> SectionArrivals:
         """What has come of a section. What is on its way to the workers has time to come first."""
         self._wait_for_workers()
