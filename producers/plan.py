@@ -21,7 +21,7 @@ def _everything(each: Lap) -> Section:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReplayPlan:
     """The records of a replay.
 
     Parameters

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sim import faults, workload
-from sim.history import Plan, Result, SimulatedHistory
+from sim.history import HistoryPlan, Result, SimulatedHistory
 from sim.postgres.server import PostgresServer
 
 _MOST_FAULTS = 12
@@ -19,7 +19,7 @@ _CROWDS_SET_BACK = 0.4
 _BEFORE_AND_AFTER_SECONDS = 0.6
 
 
-def plan_of(seed: int) -> Plan:
+def plan_of(seed: int) -> HistoryPlan:
     """The plan that a seed decides. A few plans have no fault at all."""
     chance = random.Random(f"plan {seed}")
     work = workload.drawn(seed)
@@ -32,7 +32,7 @@ def plan_of(seed: int) -> Plan:
     if drawn:
         drawn += faults.drawn_for(chance, _phases(work, drawn), chance.choice(_MORE_FAULTS), until)
         drawn.sort(key=lambda fault: fault.at)
-    return Plan(seed, work, tuple(drawn), chance.choice((1, 2, 2, 2, 3)), chance.random() < 0.3)
+    return HistoryPlan(seed, work, tuple(drawn), chance.choice((1, 2, 2, 2, 3)), chance.random() < 0.3)
 
 
 def _near_the_end(chance: random.Random, fault: faults.Fault, ends_at: float) -> faults.Fault:
@@ -53,7 +53,7 @@ def _phases(work: workload.Workload, drawn: Sequence[faults.Fault]) -> dict[str,
     return weights
 
 
-def run(plan: Plan, server: PostgresServer) -> Result:
+def run(plan: HistoryPlan, server: PostgresServer) -> Result:
     """Run the history of a plan."""
     return SimulatedHistory(plan, server).run()
 

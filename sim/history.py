@@ -51,7 +51,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class HistoryPlan:
     """Everything that decides a history.
 
     With ``other_user``, each worker has a Postgres user of its own: a claim can't end the former owner's connections.
@@ -89,7 +89,7 @@ def _in_order(arrivals: Sequence[Arrival]) -> list[Arrival]:
 class SimulatedHistory:
     """Runs one plan on a server whose tables are empty."""
 
-    def __init__(self, plan: Plan, server: PostgresServer) -> None:
+    def __init__(self, plan: HistoryPlan, server: PostgresServer) -> None:
         self._plan, self._server = plan, server
         chance = random.Random(f"history {plan.seed}")
         self._loop = SimulatedLoop(chance)

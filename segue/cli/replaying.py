@@ -22,7 +22,7 @@ from producers.dataset_contents import contents, occurred_at
 from producers.dry_run import json_lines, summary
 from producers.pace import Speed
 from producers.periods import LONGEST_ID, Lap
-from producers.plan import Plan, Rest
+from producers.plan import ReplayPlan, Rest
 from producers.replay_session import ReplayResult, ReplaySession, session
 from producers.section import Section, between, missing
 from producers.stop_signals import EndedAtOnce
@@ -68,12 +68,14 @@ def injection(chaos: str | None, seed: int) -> Injection | None:
     return None if chaos is None else Injection(Chaos.parse(chaos), seed)
 
 
-def plan(dataset: Dataset, section: Section, injection: Injection | None, loop: bool, max_ahead: timedelta) -> Plan:
+def plan(
+    dataset: Dataset, section: Section, injection: Injection | None, loop: bool, max_ahead: timedelta
+) -> ReplayPlan:
     """What is sent. Periods of a loop end where workers would refuse records because they are in the future."""
-    return Plan(dataset, section, injection, loop, to_micros(datetime.now(UTC) + max_ahead))
+    return ReplayPlan(dataset, section, injection, loop, to_micros(datetime.now(UTC) + max_ahead))
 
 
-def show_plan(plan: Plan, topic: str, pace: ReplayPace, as_json: bool, out: Path | None) -> None:
+def show_plan(plan: ReplayPlan, topic: str, pace: ReplayPace, as_json: bool, out: Path | None) -> None:
     """Say what would be sent; of a loop, its first period."""
     once = replace(plan, loop=False)
     if out is not None:
@@ -87,14 +89,14 @@ def show_plan(plan: Plan, topic: str, pace: ReplayPace, as_json: bool, out: Path
     print_dry_run(summary(again, topic, pace.speed, pace.rate), plan.loop, aside=as_json)
 
 
-def send(plan: Plan, settings: Settings, max_lag: int, pace: ReplayPace, choices: Choices) -> int:
+def send(plan: ReplayPlan, settings: Settings, max_lag: int, pace: ReplayPace, choices: Choices) -> int:
     """Send a plan, and say what became of it; returns the exit code."""
     with session(settings, max_lag) as replaying, replaying.alone(plan.dataset.name):
         stream_currency.check(replaying.postgres, settings.currency)
         return _send(replaying, plan, pace, choices)
 
 
-def _send(replaying: ReplaySession, plan: Plan, pace: ReplayPace, choices: Choices) -> int:
+def _send(replaying: ReplaySession, plan: ReplayPlan, pace: ReplayPace, choices: Choices) -> int:
     with spinner("Asking the ledger what has come"):
         come = replaying.arrivals(plan.dataset, plan.section)
     foreign = come.why_foreign(_first_moment(plan))
@@ -131,7 +133,7 @@ def _send(replaying: ReplaySession, plan: Plan, pace: ReplayPace, choices: Choic
     return done.exit_code or exit_code(outcome, injected, differences)
 
 
-def _run(replaying: ReplaySession, plan: Plan, section: Section, pace: ReplayPace) -> ReplayResult:
+def _run(replaying: ReplaySession, plan: ReplayPlan, section: Section, pace: ReplayPace) -> ReplayResult:
     lag_alarm = LagAlarm(lambda: messages.print(_waiting_reason(replaying.postgres), style="yellow"))
     with replay_bar(f"replaying {pace.speed}") as bar:
 
@@ -182,11 +184,11 @@ def check_content(dataset: Dataset, loop: bool) -> None:
                     )
 
 
-def _first_moment(plan: Plan) -> datetime:
+def _first_moment(plan: ReplayPlan) -> datetime:
     return from_micros(int(occurred_at(plan.dataset)[plan.section.start]))
 
 
-def _is_comparable(postgres: Engine, come: SectionArrivals, plan: Plan) -> bool:
+def _is_comparable(postgres: Engine, come: SectionArrivals, plan: ReplayPlan) -> bool:
     """Whether the stream has nothing that could make more transactions late than the chaos does."""
     first = _first_moment(plan)
     with postgres.connect() as connection:
