@@ -14,7 +14,7 @@ from dashboard.shared.literal import escape, in_markdown
 from dashboard.shared.own_orders import own_orders
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Persona
-from dashboard.shared.profiles import Population, counted, means, profile, spend_before_floor
+from dashboard.shared.profiles import SegmentPopulation, counted, means, profile, spend_before_floor
 from dashboard.simulator import figures, markup, upload_form, uploads
 from dashboard.simulator.simulation import (
     Profile,
@@ -214,7 +214,7 @@ def _comparison(moment: Moment, current: Profile, now: datetime, personas: list[
     model = moment.model
     scored = score_one(model, current, now)
     decided = len(model.scored_centroids)
-    everyone = Population(moment.model, moment.event_time, [*moment.personas])
+    everyone = SegmentPopulation(moment.model, moment.event_time, [*moment.personas])
     mean_customers = means(moment.connection, everyone).set_index("segment")
     st.html(
         elements.title(
