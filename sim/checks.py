@@ -5,7 +5,7 @@ from typing import Any
 
 from data.kafka.log_id import base_id
 from sim.kafka.broker import Broker
-from sim.oracle import Change, Counts, ExpectedOutcome, Profile, Stored
+from sim.oracle import Change, Counts, ExpectedOutcome, ExpectedProfile, Stored
 from sim.postgres.server import PostgresServer
 from sim.risk_oracle import RiskChange, RiskRow
 
@@ -106,7 +106,7 @@ def differences(server: PostgresServer, expected: Mapping[int, ExpectedOutcome],
     """
     found: list[str] = []
     for partition, outcome in expected.items():
-        found += _unlike("profiles", partition, server.rows(_PROFILES, partition), outcome.profiles, Profile)
+        found += _unlike("profiles", partition, server.rows(_PROFILES, partition), outcome.profiles, ExpectedProfile)
         found += _unlike("changes", partition, server.rows(_CHANGES, partition), outcome.changes, Change)
         found += _unlike("risk states", partition, server.rows(_RISKS, partition), outcome.risks, RiskRow)
         risk_changes = server.rows(_RISK_CHANGES, partition)

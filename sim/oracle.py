@@ -37,7 +37,7 @@ class Change(NamedTuple):
     transaction: str | None
 
 
-class Profile(NamedTuple):
+class ExpectedProfile(NamedTuple):
     """What must be stored of a customer."""
 
     customer: str
@@ -150,7 +150,7 @@ class _Customer:
 class ExpectedOutcome:
     """What one partition must have in the end; dead letters by offset, with key and value."""
 
-    profiles: list[Profile]
+    profiles: list[ExpectedProfile]
     ledger: list[Stored]
     changes: list[Change]
     dead_letters: dict[int, tuple[bytes | None, bytes | None]]
@@ -345,7 +345,7 @@ class Oracle:
             sales = [order.occurred_at for order in customer.sales]
             assert customer.last_event_at is not None  # noqa: S101 - a customer has a record
             profiles.append(
-                Profile(
+                ExpectedProfile(
                     name,
                     customer.country,
                     min(sales, default=None),

@@ -8,7 +8,7 @@ import pandas as pd
 from dashboard.shared import elements, style, typical_words
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona
-from dashboard.simulator.simulation import Profile, Scored, Step
+from dashboard.simulator.simulation import Scored, SimulatedProfile, Step
 from runtime.money import Money
 
 #: Days since the last purchase, purchases, and spend.
@@ -43,7 +43,12 @@ def steps(title: str, path: list[Step], personas: list[Persona]) -> str:
 
 
 def compared(
-    profile: Profile, recency_days: int, scored: Scored, means: pd.DataFrame, personas: list[Persona], money: Money
+    profile: SimulatedProfile,
+    recency_days: int,
+    scored: Scored,
+    means: pd.DataFrame,
+    personas: list[Persona],
+    money: Money,
 ) -> str:
     """This customer beside the mean customer of every segment.
 
