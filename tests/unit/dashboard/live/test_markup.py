@@ -11,7 +11,7 @@ from dashboard.live.throughput import Pace
 from dashboard.shared.personas import Persona, Personas
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.words import WINDOWS
-from models.typical import Range, Typical
+from models.typical import Typical, TypicalRange
 from tests.support.money import POUNDS
 
 NASTY = "<script>alert(1)</script>"
@@ -75,7 +75,7 @@ def test_a_card_shows_size_share_net_flow_and_who_is_about_to_leave() -> None:
 
 
 def test_a_card_says_what_is_typical_and_no_more_than_the_numbers_keep() -> None:
-    typical = Typical(Range(0, 1, 46, 123), Range(1, 7, 25, 101), Range(9, 2_103, 15_841, 99_000))
+    typical = Typical(TypicalRange(0, 1, 46, 123), TypicalRange(1, 7, 25, 101), TypicalRange(9, 2_103, 15_841, 99_000))
     known = {"best": KNOWN["best"]._replace(typical=typical)}
     words = _words(markup.segment_cards(_sizes(("best", 3, 0)), _flows(), known, WINDOW, POUNDS))
     assert "eight in ten bought 1 to 46 days ago" in words
