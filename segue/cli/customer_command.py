@@ -77,9 +77,9 @@ def customer(
 
 
 async def _read(database_url: str, customer_id: str, limit: int) -> "tuple[Customer | None, Sequence[SegmentChange]]":
-    from services.api.reading import Reader
+    from services.api.reading import CustomerReader
 
-    reader = Reader(database_url)
+    reader = CustomerReader(database_url)
     try:
         found = await reader.customer(customer_id)
         if found is None:

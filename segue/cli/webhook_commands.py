@@ -52,7 +52,7 @@ def run(
     from services.webhooks.health import WebhookHealth
     from services.webhooks.held_out import HeldOut
     from services.webhooks.kinds import KINDS
-    from services.webhooks.reader import Reader
+    from services.webhooks.reader import ChangeReader
     from services.webhooks.run import Webhook
 
     settings = Settings()
@@ -80,7 +80,7 @@ def run(
             webhook = Webhook(postgres, claim, kind, chosen, _policy(settings), sender, held_out)
             if settings.web_port:
                 WebServer(WebhookHealth(webhook)).start(settings.web_host, settings.web_port)
-            await webhook.run(Reader(settings.brokers, topic, webhook.read_from))
+            await webhook.run(ChangeReader(settings.brokers, topic, webhook.read_from))
             return webhook
 
     done = asyncio.run(deliver())

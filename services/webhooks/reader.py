@@ -22,7 +22,7 @@ class Record(NamedTuple):
     event: bytes
 
 
-class Reader:
+class ChangeReader:
     """Reads from given offsets. Only one thread at a time may call its methods.
 
     Raises

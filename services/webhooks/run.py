@@ -24,7 +24,7 @@ from services.webhooks.dispatch import Dispatcher, Send
 from services.webhooks.held_out import HeldOut
 from services.webhooks.kinds import AnyChange, Kind
 from services.webhooks.partition_progress import WebhookPartitionProgress
-from services.webhooks.reader import Reader, Record
+from services.webhooks.reader import ChangeReader, Record
 from services.webhooks.schedule import Delivery, Policy, Settled
 
 log = structlog.get_logger(__name__)
@@ -99,7 +99,7 @@ class Webhook:
         """Whether progress can't be saved."""
         return self._trouble
 
-    async def run(self, reader: Reader) -> None:
+    async def run(self, reader: ChangeReader) -> None:
         """Deliver until SIGINT or SIGTERM; then wait for running attempts, and save progress. Closes the reader.
 
         Raises
@@ -119,7 +119,7 @@ class Webhook:
             finally:
                 thread.submit(reader.close)
 
-    async def _read(self, reader: Reader, thread: ThreadPoolExecutor) -> None:
+    async def _read(self, reader: ChangeReader, thread: ThreadPoolExecutor) -> None:
         while True:
             while self._not_done >= WINDOW:
                 self._room.clear()
