@@ -13,7 +13,7 @@ from producers.chaos import Injected
 from producers.dataset_contents import occurred_at
 from producers.pace import Speed
 from producers.plan import ReplayPlan
-from producers.records import Record, ticks
+from producers.records import ReplayRecord, ticks
 from producers.section import Section
 
 
@@ -64,7 +64,7 @@ def json_lines(plan: ReplayPlan) -> Iterator[bytes]:
         yield msgspec.json.encode(_line(record)) + b"\n"
 
 
-def _line(record: Record) -> dict[str, object]:
+def _line(record: ReplayRecord) -> dict[str, object]:
     if record.key is None:
         return {"key": None, "value": {"type": "tick", **msgspec.to_builtins(Tick(from_micros(record.due)))}}
     key = record.key.decode()

@@ -10,7 +10,7 @@ from itertools import count
 from data.datasets.dataset import Dataset
 from producers.chaos import Injection
 from producers.periods import Lap, lap
-from producers.records import Record, SectionPeriod, records
+from producers.records import ReplayRecord, SectionPeriod, records
 from producers.section import Section
 
 Rest = Callable[[Lap], Section]
@@ -47,7 +47,7 @@ class ReplayPlan:
         """The first section with something to send; None if nothing is left to send."""
         return next((section for section, _ in self._sections()), None)
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[ReplayRecord]:
         """All records, in the order in which they are sent; without an end if the plan loops without ``latest``."""
         for section, period in self._sections():
             planned = records(self.dataset, section, period)

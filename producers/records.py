@@ -20,7 +20,7 @@ from producers.section import Section
 PERIOD_MARK = "~"
 
 
-class Record(NamedTuple):
+class ReplayRecord(NamedTuple):
     """A record to be sent when event time (micros) reaches ``due``; without a key, it is a tick at ``due``.
 
     ``occurred_at`` is the moment of the transaction; ``due`` is later if the record is held back. ``known`` says that
@@ -57,7 +57,7 @@ class SectionPeriod:
 FIRST_PERIOD = SectionPeriod()
 
 
-def records(dataset: Dataset, section: Section, period: SectionPeriod = FIRST_PERIOD) -> Iterator[Record]:
+def records(dataset: Dataset, section: Section, period: SectionPeriod = FIRST_PERIOD) -> Iterator[ReplayRecord]:
     """The records of a section, whose moments are those of the period already; none of its ticks goes back."""
     ticked = section.event_start
     for transaction, known in _transactions(dataset, section, period):
@@ -65,7 +65,7 @@ def records(dataset: Dataset, section: Section, period: SectionPeriod = FIRST_PE
         for midnight in days_between(ticked, moment):
             yield tick(midnight)
             ticked = midnight
-        yield Record(moment, moment, transaction.customer_id.encode(), msgspec.json.encode(transaction), known)
+        yield ReplayRecord(moment, moment, transaction.customer_id.encode(), msgspec.json.encode(transaction), known)
     for moment in last_ticks(ticked, section.event_end):
         yield tick(moment)
 
@@ -80,9 +80,9 @@ def last_ticks(ticked: int, event_end: int) -> list[int]:
     return [*days_between(ticked, event_end - 1), *([event_end] if event_end >= ticked else [])]
 
 
-def tick(moment: int) -> Record:
+def tick(moment: int) -> ReplayRecord:
     """The record of a tick. Its value is written when it is sent."""
-    return Record(moment, moment, None, b"")
+    return ReplayRecord(moment, moment, None, b"")
 
 
 def _transactions(dataset: Dataset, section: Section, period: SectionPeriod) -> Iterator[tuple[Transaction, bool]]:

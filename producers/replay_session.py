@@ -21,7 +21,7 @@ from producers.flow_control import FlowControl
 from producers.log_session import CurrentOffsets, LogConfig, LogSession
 from producers.outcome import Accounting
 from producers.pace import Speed
-from producers.records import FIRST_PERIOD, Record, SectionPeriod
+from producers.records import FIRST_PERIOD, ReplayRecord, SectionPeriod
 from producers.replay import Replay, ShowProgress
 from producers.section import Section, missing
 from producers.stop_signals import stop_signals
@@ -77,7 +77,7 @@ class ReplaySession(LogSession):
         speed: Speed,
         show: ShowProgress,
         rate: float | None = None,
-        planned: Iterable[Record] | None = None,
+        planned: Iterable[ReplayRecord] | None = None,
     ) -> ReplayResult:
         """Replay a section, or other records in its place; SIGINT or SIGTERM ends it between two transactions.
 

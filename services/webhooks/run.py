@@ -24,7 +24,7 @@ from services.webhooks.dispatch import Dispatcher, Send
 from services.webhooks.held_out import HeldOut
 from services.webhooks.kinds import AnyChange, Kind
 from services.webhooks.partition_progress import WebhookPartitionProgress
-from services.webhooks.reader import ChangeReader, Record
+from services.webhooks.reader import ChangeReader, ChangeRecord
 from services.webhooks.schedule import Delivery, Policy, Settled
 
 log = structlog.get_logger(__name__)
@@ -128,7 +128,7 @@ class Webhook:
             for record, left_out in zip(records, await self._left_out(thread, records), strict=True):
                 self._add(record, left_out)
 
-    async def _left_out(self, thread: ThreadPoolExecutor, records: list[Record]) -> list[bool]:
+    async def _left_out(self, thread: ThreadPoolExecutor, records: list[ChangeRecord]) -> list[bool]:
         """Whether each record is left out; waits for Postgres, since a held-out customer must not be sent."""
         if self._held_out is None or not records:
             return [False] * len(records)
@@ -142,7 +142,7 @@ class Webhook:
                 has_warned = True
                 await asyncio.sleep(_SAVE_SECONDS)
 
-    def _add(self, record: Record, left_out: bool = False) -> None:
+    def _add(self, record: ChangeRecord, left_out: bool = False) -> None:
         change: AnyChange | None
         try:
             change = self._kind.read(record.event)

@@ -21,7 +21,7 @@ class ProducedContent:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SimulatedRecord:
     """A record of a log, as a Kafka client returns it."""
 
     offset: int
@@ -39,7 +39,7 @@ class SimulatedBatch:
     """
 
     base_offset: int
-    records: list[Record]
+    records: list[SimulatedRecord]
     producer_id: int = -1
     is_transactional: bool = False
     is_control_batch: bool = False
@@ -50,7 +50,7 @@ class SimulatedBatch:
         """The offset behind the batch."""
         return self.base_offset + len(self.records)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[SimulatedRecord]:
         return iter(self.records)
 
     @property
@@ -82,7 +82,8 @@ class SimulatedLog:
         """Add a batch at the end."""
         base = self.end
         records = [
-            Record(base + at, each.key, each.value, each.timestamp, each.headers) for at, each in enumerate(contents)
+            SimulatedRecord(base + at, each.key, each.value, each.timestamp, each.headers)
+            for at, each in enumerate(contents)
         ]
         batch = SimulatedBatch(base, records, producer_id, transactional, state="open" if transactional else "plain")
         self._add(batch)
@@ -92,7 +93,7 @@ class SimulatedLog:
     def mark(self, producer_id: int, commit: bool, timestamp: int) -> None:
         """Add a transaction marker, which ends all that a producer has open here."""
         key = _MARKER.pack(0, 1 if commit else 0)
-        record = Record(self.end, key, b"\0\0\0\0\0\0", timestamp)
+        record = SimulatedRecord(self.end, key, b"\0\0\0\0\0\0", timestamp)
         self._add(SimulatedBatch(self.end, [record], producer_id, True, True, state="marker"))
         for batch in self._open.pop(producer_id, []):
             batch.state = "committed" if commit else "aborted"
@@ -106,9 +107,9 @@ class SimulatedLog:
         at = max(bisect_right(self._bases, offset) - 1, 0)
         yield from (batch for batch in self.batches[at:] if batch.next_offset > offset)
 
-    def committed(self, offset: int, most: int = 1_000_000) -> tuple[list[Record], int]:
+    def committed(self, offset: int, most: int = 1_000_000) -> tuple[list[SimulatedRecord], int]:
         """At most so many committed records from an offset on, and the offset to continue from."""
-        stable, records, next_offset = self.stable_end, list[Record](), offset
+        stable, records, next_offset = self.stable_end, list[SimulatedRecord](), offset
         for batch in self.from_offset(offset):
             if batch.base_offset >= stable:
                 break
@@ -122,7 +123,7 @@ class SimulatedLog:
                 next_offset = record.offset + 1
         return records, next_offset
 
-    def record_from(self, offset: int) -> Record | None:
+    def record_from(self, offset: int) -> SimulatedRecord | None:
         """The first record from an offset on that is no marker, committed or not."""
         for batch in self.from_offset(offset):
             if not batch.is_control_batch:

@@ -15,7 +15,7 @@ from services import risk_filters
 from services.filters import parse
 from services.webhooks.held_out import HeldOut
 from services.webhooks.kinds import RISK, SEGMENTS, Kind
-from services.webhooks.reader import Record
+from services.webhooks.reader import ChangeRecord
 from services.webhooks.run import Webhook
 from services.webhooks.schedule import AcceptedAttempt, AttemptOutcome, Delivery, Policy
 
@@ -40,7 +40,7 @@ def after_reading(*events: bytes, where: str | None = None, kind: Kind = SEGMENT
     chosen = None if where is None else risk_filters.parse(where) if kind is RISK else parse(where)
     webhook = Webhook(cast(Engine, None), claim, kind, chosen, Policy(15, 8, 1.0, 60.0), accept)
     for offset, each in enumerate(events):
-        webhook._add(Record(0, offset, each))
+        webhook._add(ChangeRecord(0, offset, each))
     return webhook
 
 
@@ -73,7 +73,7 @@ def test_events_of_other_types_and_invalid_events_are_skipped() -> None:
 
 def test_a_change_that_is_left_out_is_done_and_not_delivered() -> None:
     webhook = after_reading()
-    webhook._add(Record(0, 0, event()), left_out=True)
+    webhook._add(ChangeRecord(0, 0, event()), left_out=True)
     assert (webhook.waiting, webhook.read_from) == (0, {0: 1})
 
 
@@ -83,7 +83,7 @@ class Frozen:
     def __init__(self) -> None:
         self.asked: list[Kind] = []
 
-    def among(self, records: list[Record], kind: Kind) -> list[bool]:
+    def among(self, records: list[ChangeRecord], kind: Kind) -> list[bool]:
         self.asked.append(kind)
         if len(self.asked) < 3:
             raise OperationalError("SELECT", None, Exception("no answer"))
@@ -95,5 +95,5 @@ def test_while_postgres_does_not_say_whose_changes_are_left_out_nothing_is_deliv
     webhook, frozen = after_reading(kind=kind), Frozen()
     webhook._held_out = cast(HeldOut, frozen)
     with ThreadPoolExecutor(1) as thread:
-        assert asyncio.run(webhook._left_out(thread, [Record(0, 0, event())])) == [True]
+        assert asyncio.run(webhook._left_out(thread, [ChangeRecord(0, 0, event())])) == [True]
     assert frozen.asked == [kind] * 3
