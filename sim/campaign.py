@@ -67,7 +67,7 @@ class FailedHistory:
 
 
 @dataclass(slots=True)
-class Report:
+class SimulationReport:
     """What came of some histories; ``struck`` and ``reached`` count faults and states over all of them."""
 
     histories: int = 0
@@ -94,7 +94,11 @@ class Report:
 
 
 def campaign(
-    server: PostgresServer, seeds: Iterable[int], stop_at_first: bool, each: Callable[[Report], bool], report: Report
+    server: PostgresServer,
+    seeds: Iterable[int],
+    stop_at_first: bool,
+    each: Callable[[SimulationReport], bool],
+    report: SimulationReport,
 ) -> None:
     """Run the histories of some seeds, and count them in a report.
 

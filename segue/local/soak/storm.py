@@ -43,7 +43,7 @@ class FaultRecord(msgspec.Struct, frozen=True):
     recovered_seconds: float
 
 
-class Report(msgspec.Struct, frozen=True):
+class StormReport(msgspec.Struct, frozen=True):
     """The result of a storm.
 
     ``duplicates`` are transactions that producers sent twice, without those that were sent or read again because the
@@ -80,7 +80,7 @@ def storm(
     faults: int,
     say: Say,
     among: Collection[str] = tuple(ALL),
-) -> Report:
+) -> StormReport:
     """Replay a dataset while faults happen: each of those ``among`` which they are chosen, then any of them again.
 
     Raises
@@ -113,7 +113,7 @@ def storm(
         if replay.is_alive():
             raise SoakError("the replay did not finish")
         outcome = run.outcome()
-        report = Report(
+        report = StormReport(
             seed=seed,
             transactions=run.applied(),
             strikes=records,
