@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError, KafkaException
 from data.kafka.partitioner import partition_of
 from sim.kafka.broker import CONCURRENT, FENCED, INVALID_STATE, OK, Broker, Place
 from sim.kafka.log import ProducedContent
-from sim.kafka.network import Request
+from sim.kafka.network import SimulatedRequest
 from sim.loop import BlockingCall
 from sim.process import PROCESS
 from sim.world import World
@@ -66,7 +66,7 @@ class SimulatedProducer:
         self._in_flight: dict[Place, list[_Queued]] = {}
         self._sequences: dict[Place, int] = {}
         self._added: set[Place] = set()
-        self._requests: list[Request] = []
+        self._requests: list[SimulatedRequest] = []
         self._error: KafkaError | None = None
         self._reports: deque[tuple[Report, KafkaError, _Message]] = deque()
         self._scheduled = False
@@ -227,7 +227,9 @@ class SimulatedProducer:
                 self._wake()
 
         self._requests = [request for request in self._requests if not request.finished]
-        self._requests.append(Request(self._world, self._broker, self._process, self._context, place, handle, answered))
+        self._requests.append(
+            SimulatedRequest(self._world, self._broker, self._process, self._context, place, handle, answered)
+        )
 
     # -- in the calling thread ----------------------------------------------------------------------------------------
 
