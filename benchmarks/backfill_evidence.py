@@ -16,7 +16,7 @@ import pandas as pd
 
 from batch.history import CHANGE, expected_changes
 from batch.ledger import KEY
-from batch.risk_history import RiskChange, expected_risk_changes
+from batch.risk_history import PastRiskChange, expected_risk_changes
 from batch.scorer import Scorer
 from data.datasets.load import load
 from data.postgres import model_registry
@@ -35,7 +35,7 @@ from stream_app.core.risk_columns import RiskCause, RiskChanges
 
 _NUMBERS = ("sequence", "effective_at", "recency_days", "frequency")
 _MONEY = ("monetary", "gross", "returned")
-_RISK = [*RiskChange._fields]
+_RISK = [*PastRiskChange._fields]
 _RISK_NUMBERS = ("sequence", "effective_at", "frequency", "last_purchase_at")
 
 

@@ -7,7 +7,7 @@ from data.kafka.log_id import base_id
 from sim.kafka.broker import Broker
 from sim.oracle import Change, Counts, ExpectedOutcome, ExpectedProfile, Stored
 from sim.postgres.server import PostgresServer
-from sim.risk_oracle import RiskChange, RiskRow
+from sim.risk_oracle import ExpectedRiskChange, ExpectedRiskState
 
 _MICROS = "(extract(epoch FROM {}) * 1000000)::int8"
 
@@ -108,9 +108,9 @@ def differences(server: PostgresServer, expected: Mapping[int, ExpectedOutcome],
     for partition, outcome in expected.items():
         found += _unlike("profiles", partition, server.rows(_PROFILES, partition), outcome.profiles, ExpectedProfile)
         found += _unlike("changes", partition, server.rows(_CHANGES, partition), outcome.changes, Change)
-        found += _unlike("risk states", partition, server.rows(_RISKS, partition), outcome.risks, RiskRow)
+        found += _unlike("risk states", partition, server.rows(_RISKS, partition), outcome.risks, ExpectedRiskState)
         risk_changes = server.rows(_RISK_CHANGES, partition)
-        found += _unlike("risk changes", partition, risk_changes, outcome.risk_changes, RiskChange)
+        found += _unlike("risk changes", partition, risk_changes, outcome.risk_changes, ExpectedRiskChange)
         found += _unlike("activations", partition, server.rows(_ACTIVATIONS, partition), outcome.activations)
         found += _unlike("model periods", partition, server.rows(_PERIODS, partition), outcome.periods)
         letters = server.rows(_LETTERS, partition)

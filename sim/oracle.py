@@ -13,7 +13,7 @@ from models.rhythm.carried import rhythm_of
 from models.rhythm.rhythm_model import RhythmModel
 from models.segment_model import SegmentModel
 from sim.meanings import Bad, Forget, KnownRecord, Meaning, NewModel, Order, TickAt
-from sim.risk_oracle import CustomerRisk, RiskChange, RiskRow, Sales
+from sim.risk_oracle import CustomerRisk, ExpectedRiskChange, ExpectedRiskState, Sales
 
 _DAY = 86_400_000_000
 _MOST_DAYS = 400
@@ -160,8 +160,8 @@ class ExpectedOutcome:
     counts: Counts
     activations: list[tuple[int, str]]
     periods: list[tuple[int, str, int | None]]
-    risks: list[RiskRow]
-    risk_changes: list[RiskChange]
+    risks: list[ExpectedRiskState]
+    risk_changes: list[ExpectedRiskChange]
 
 
 class Oracle:
