@@ -10,7 +10,7 @@ from sqlalchemy import Engine, Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.live import figures, markup, queries, throughput, today
-from dashboard.live.throughput import HISTORY, Sample, Samples
+from dashboard.live.throughput import HISTORY, Samples, ThroughputSample
 from dashboard.shared import (
     as_of,
     changes,
@@ -146,7 +146,7 @@ def _draw_trouble(state: trouble.Trouble, window: Window, money: Money) -> None:
 
 def _remember(live: LiveData) -> None:
     now = live.progress
-    sample = Sample(now.measured_at, now.transactions, now.watermark)
+    sample = ThroughputSample(now.measured_at, now.transactions, now.watermark)
     st.session_state[SAMPLES] = throughput.remember(st.session_state.get(SAMPLES), sample)
     st.session_state[LAST_KNOWN] = live
 

@@ -13,7 +13,7 @@ ONE_SECOND = timedelta(seconds=1)
 ONE_DAY = timedelta(days=1)
 
 
-class Sample(NamedTuple):
+class ThroughputSample(NamedTuple):
     """The counters at one refresh."""
 
     measured_at: datetime
@@ -28,10 +28,10 @@ class Pace(NamedTuple):
     event_days: float | None
 
 
-Samples = deque[Sample]
+Samples = deque[ThroughputSample]
 
 
-def remember(history: Samples | None, sample: Sample) -> Samples:
+def remember(history: Samples | None, sample: ThroughputSample) -> Samples:
     """The last samples and a new one; a counter that fell belongs to another log, so earlier samples are dropped."""
     if not history or sample.transactions < history[-1].transactions:
         return deque([sample], maxlen=HISTORY)
@@ -69,7 +69,7 @@ def _event_days(history: Samples) -> float | None:
     return 0.0 if last.measured_at - history[0].measured_at >= RECENT else None
 
 
-def _since(history: Samples, window: timedelta) -> Sample:
+def _since(history: Samples, window: timedelta) -> ThroughputSample:
     """The oldest sample of the last ``window``, or the one before the last where that is older."""
     last = history[-1]
     first = next(sample for sample in history if last.measured_at - sample.measured_at <= window)

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.drift.observation import PAUSE_DAYS, WINDOW, Window
-from models.drift.past_histories import PastHistories, Sample
+from models.drift.past_histories import CustomerSample, PastHistories
 from models.drift.reference import Population
 from models.rhythm.carried import rhythm_of
 from models.rhythm.prediction_check import PastCustomers
@@ -128,7 +128,7 @@ class _Predictable:
 
     def __init__(self, history: pd.DataFrame, frequency: Ints) -> None:
         first, last = (_known(history[name]) for name in ("first_purchase_at", "last_purchase_at"))
-        self.sample = Sample(map(str, history.index))
+        self.sample = CustomerSample(map(str, history.index))
         self._orders = {days: PastHistories(days, first, last, frequency) for days in HORIZONS}
 
     def at(self, end: int, customer: Ints, moment: Ints) -> dict[int, PastCustomers]:

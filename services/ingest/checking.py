@@ -16,7 +16,7 @@ class MappingError(SegueError):
 
 
 @dataclass(slots=True)
-class Sample:
+class CheckedSample:
     """What became of the records that were looked at; ``notes`` are sentences for a person."""
 
     outcomes: list[RecordOutcome] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Sample:
         return [outcome for outcome in self.outcomes if isinstance(outcome, Rejected)]
 
 
-def check(reader: RecordReader, mapping: Mapping, values: Sequence[bytes | None]) -> Sample:
+def check(reader: RecordReader, mapping: Mapping, values: Sequence[bytes | None]) -> CheckedSample:
     """Read some records of the topic.
 
     Raises
@@ -37,7 +37,7 @@ def check(reader: RecordReader, mapping: Mapping, values: Sequence[bytes | None]
         If a record has two readings, the mapping names a field that no record has, no record at all can be understood,
         or the records are the lines of orders.
     """
-    sample = Sample([reader.read(value) for value in values])
+    sample = CheckedSample([reader.read(value) for value in values])
     for outcome in sample.rejected:
         if outcome.is_ambiguous:
             raise MappingError(f"the mapping leaves open how the topic's records are read: {outcome.reason}")
@@ -76,7 +76,7 @@ def _refuse_unknown_fields(reader: RecordReader, mapping: Mapping, values: Seque
             raise MappingError(f"{key}: no record that was looked at has a field {name!r}; they have {listed}")
 
 
-def _look_for_lines(mapping: Mapping, sample: Sample) -> None:
+def _look_for_lines(mapping: Mapping, sample: CheckedSample) -> None:
     """Refuse records that are lines of orders: of each order, only the first line would count."""
     seen: dict[tuple[str, str, int], object] = {}
     repeated = ""
