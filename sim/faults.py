@@ -1,7 +1,7 @@
 """Faults: what strikes, when and where. A schedule of faults is drawn from a seed, and can be shortened.
 
-Code of the simulated world calls :meth:`Schedule.strike` wherever a fault could happen. A fault waits from its moment
-on for the next such place that fits it. Some faults also wait until a worker is in the middle of something
+Code of the simulated world calls :meth:`FaultSchedule.strike` wherever a fault could happen. A fault waits from its
+moment on for the next such place that fits it. Some faults also wait until a worker is in the middle of something
 (:data:`PHASES`): two rare events would hardly ever meet by chance.
 """
 
@@ -157,7 +157,7 @@ class _Waiting:
 
 
 @dataclass(slots=True)
-class Schedule:
+class FaultSchedule:
     """The faults of a history: those that wait for their place, and those that have struck."""
 
     faults: list[Fault]

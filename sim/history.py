@@ -12,7 +12,7 @@ from models.segment_model import to_json
 from runtime.brokers import Brokers
 from runtime.topics import Topics
 from sim import checks, topic_checks, workload
-from sim.faults import KINDS, Fault, Schedule
+from sim.faults import KINDS, Fault, FaultSchedule
 from sim.kafka.broker import Broker
 from sim.kafka.group import SimulatedGroup
 from sim.letters import LetterWatch
@@ -93,7 +93,7 @@ class SimulatedHistory:
         self._plan, self._server = plan, server
         chance = random.Random(f"history {plan.seed}")
         self._loop = SimulatedLoop(chance)
-        self._world = World(self._loop, chance, Schedule(list(plan.faults)))
+        self._world = World(self._loop, chance, FaultSchedule(list(plan.faults)))
         self._broker = Broker(self._world, int(workload.START.timestamp() * 1_000))
         for topic in (TOPICS.transactions, TOPICS.changes, TOPICS.segments, TOPICS.dead_letters, TOPICS.risk_changes):
             self._broker.create(topic, PARTITIONS)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 
-from sim.faults import KINDS, Fault, Schedule
+from sim.faults import KINDS, Fault, FaultSchedule
 from sim.loop import SimulatedLoop
 from sim.process import PROCESS, Process
 
@@ -33,7 +33,7 @@ class World:
     the seconds until it may start again; None if it goes on.
     """
 
-    def __init__(self, loop: SimulatedLoop, chance: random.Random, faults: Schedule) -> None:
+    def __init__(self, loop: SimulatedLoop, chance: random.Random, faults: FaultSchedule) -> None:
         self.loop = loop
         self.chance = chance
         self.faults = faults

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from runtime.brokers import Brokers
 from runtime.topics import Topics
-from sim.faults import Fault, Schedule
+from sim.faults import Fault, FaultSchedule
 from sim.kafka.broker import Broker
 from sim.kafka.producer import SimulatedProducer
 from sim.kafka.reading import TopicEnd
@@ -31,7 +31,7 @@ class SimulatedKafka:
     def __init__(self, seed: int = 1) -> None:
         chance = random.Random(seed)
         self.loop = SimulatedLoop(chance)
-        self.world = World(self.loop, chance, Schedule([]))
+        self.world = World(self.loop, chance, FaultSchedule([]))
         self.broker = Broker(self.world, 1_600_000_000_000)
         for topic in (self.changes, self.segments):
             self.broker.create(topic, 1)
@@ -71,7 +71,7 @@ class SimulatedKafka:
 
     def hold_next_end(self, requests: int) -> None:
         """Let the next EndTxn arrive after so many later requests."""
-        self.world.faults = Schedule([Fault("late EndTxn", 0.0, 0, (requests + 0.5) / 7)])
+        self.world.faults = FaultSchedule([Fault("late EndTxn", 0.0, 0, (requests + 0.5) / 7)])
 
     def close(self) -> None:
         """End everything."""
