@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from dashboard.segments import figures, markup, past_page, past_table, queries
 from dashboard.segments.distributions import PER_DECADE, Distributions, binned, summary
-from dashboard.segments.queries import Search, Sort
+from dashboard.segments.queries import CustomerSearch, Sort
 from dashboard.shared import countries, downloads, elements, page, past, plotting, style, window_notes
 from dashboard.shared.caching import RecentAnswer
 from dashboard.shared.identifiers import cleaned
@@ -112,7 +112,7 @@ def _draw_present(engine: Engine, moment: Moment) -> None:
     page.note_if("" if fresh else f"Cards and distributions are {_as_of(answer.progress)}.")
     st.html(markup.cards(shown.summary, known, answer.value.customers, moment.money))
     _ridges(shown, known, moment.money)
-    total = shown.customers if fresh else queries.count(moment.connection, population, Search())
+    total = shown.customers if fresh else queries.count(moment.connection, population, CustomerSearch())
     draw_sample = partial(queries.sample, moment.connection, population, SAMPLE)
     sample = _recent_sample(kept, tuple(chosen)).read(moment.progress, draw_sample)
     then = "" if sample.is_current(moment.progress) else f" The points are {_as_of(sample.progress)}."
@@ -200,7 +200,7 @@ def _customers(engine: Engine, moment: Moment, population: SegmentPopulation, to
         st.pagination(pages, key=PAGE)
 
 
-def _search_controls(moment: Moment, orders: dict[str, Sort]) -> tuple[Search, Sort]:
+def _search_controls(moment: Moment, orders: dict[str, Sort]) -> tuple[CustomerSearch, Sort]:
     typed, where, order = st.columns([1.2, 1, 1])
     prefix = typed.text_input(
         "Customer number begins with", max_chars=64, key=SEARCH, bind="query-params", live=True, placeholder="12"
@@ -208,16 +208,16 @@ def _search_controls(moment: Moment, orders: dict[str, Sort]) -> tuple[Search, S
     known = [ANYWHERE, *sorted(countries.by_frequency(moment)[:MOST_COUNTRIES])]
     country = where.selectbox("Country", known, format_func=visible, key=COUNTRY, bind="query-params")
     sort = order.selectbox("Order", [*orders], key=SORT, bind="query-params")
-    return Search(cleaned(prefix), "" if country == ANYWHERE else country), ORDERS[sort]
+    return CustomerSearch(cleaned(prefix), "" if country == ANYWHERE else country), ORDERS[sort]
 
 
-def _file(population: SegmentPopulation, search: Search, sort: Sort) -> downloads.File:
+def _file(population: SegmentPopulation, search: CustomerSearch, sort: Sort) -> downloads.File:
     chosen = {"segments": [*population.segments], "country": search.country, "by_id": bool(search.prefix)}
     return downloads.File(CSV_NAME, chosen | {"order": sort.key})
 
 
 def _all_rows(
-    population: SegmentPopulation, search: Search, sort: Sort, money: Money, connection: Connection
+    population: SegmentPopulation, search: CustomerSearch, sort: Sort, money: Money, connection: Connection
 ) -> pd.DataFrame:
     found = queries.page(connection, population, search, sort, downloads.MOST_ROWS)
     return downloads.with_names(found, population.model).assign(currency=money.currency)

@@ -25,7 +25,7 @@ class Sort(NamedTuple):
     descending: bool
 
 
-class Search(NamedTuple):
+class CustomerSearch(NamedTuple):
     """Customers whose id begins with ``prefix`` and who are from ``country``; an empty field does not restrict them."""
 
     prefix: str = ""
@@ -77,14 +77,19 @@ def sample(connection: Connection, population: SegmentPopulation, size: int) -> 
     return frame(connection, query)
 
 
-def count(connection: Connection, population: SegmentPopulation, search: Search) -> int:
+def count(connection: Connection, population: SegmentPopulation, search: CustomerSearch) -> int:
     """How many customers a search finds."""
     found = _where(select(func.count()).select_from(customers), population, search, customers)
     return int(connection.execute(found).scalar_one())
 
 
 def page(
-    connection: Connection, population: SegmentPopulation, search: Search, sort: Sort, size: int, number: int = 0
+    connection: Connection,
+    population: SegmentPopulation,
+    search: CustomerSearch,
+    sort: Sort,
+    size: int,
+    number: int = 0,
 ) -> pd.DataFrame:
     """A page of ``size`` customers that a search finds, in an order; ``number`` counts from 0."""
     c = population.people.c
@@ -101,7 +106,7 @@ def _order(population: SegmentPopulation, sort: Sort) -> tuple[ColumnElement[Any
     return ordered, c.customer_id
 
 
-def _where(query: AnySelect, population: SegmentPopulation, search: Search, people: FromClause) -> AnySelect:
+def _where(query: AnySelect, population: SegmentPopulation, search: CustomerSearch, people: FromClause) -> AnySelect:
     c = people.c
     query = query.where(c.segment.in_(population.segments))
     if search.prefix:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, insert, text
 from dashboard.segments import queries
 from dashboard.segments.distributions import PER_DECADE, bin_of, summary
 from dashboard.segments.page import read
-from dashboard.segments.queries import SORTS, Search, Sort
+from dashboard.segments.queries import SORTS, CustomerSearch, Sort
 from dashboard.shared import profiles
 from dashboard.shared.profiles import SegmentPopulation
 from dashboard.shared.reading import reading
@@ -107,16 +107,21 @@ def test_the_pages_together_have_every_customer_once(
 ) -> None:
     size, people = 7, _people(processed, population)
     with reading(engine) as connection:
-        number = queries.count(connection, population, Search())
+        number = queries.count(connection, population, CustomerSearch())
         for sort in (Sort(key, descending) for key in SORTS for descending in (False, True)):
-            pages = [queries.page(connection, population, Search(), sort, size, n) for n in range(-(-number // size))]
+            pages = [
+                queries.page(connection, population, CustomerSearch(), sort, size, n) for n in range(-(-number // size))
+            ]
             assert all(len(page) == size for page in pages[:-1])
             assert pd.concat(pages)["customer_id"].tolist() == _ordered(people, *sort)
 
 
-@pytest.mark.parametrize("search", [Search("123"), Search("12301", ""), Search("", "France"), Search("1233", "EIRE")])
+@pytest.mark.parametrize(
+    "search",
+    [CustomerSearch("123"), CustomerSearch("12301", ""), CustomerSearch("", "France"), CustomerSearch("1233", "EIRE")],
+)
 def test_a_search_finds_ids_by_their_beginning_and_countries_by_name(
-    engine: Engine, processed: Lived, population: SegmentPopulation, search: Search
+    engine: Engine, processed: Lived, population: SegmentPopulation, search: CustomerSearch
 ) -> None:
     people = _people(processed, population)
     fits = people["customer_id"].str.startswith(search.prefix) & people["country"].isin(
@@ -137,7 +142,7 @@ def test_a_search_does_not_treat_wildcards_as_patterns(engine: Engine, processed
         )
     with reading(engine) as connection:
         found = {
-            p: queries.page(connection, population, Search(p), Sort("customer_id", False), 9)
+            p: queries.page(connection, population, CustomerSearch(p), Sort("customer_id", False), 9)
             for p in ("a%", "a_", "a'", "é")
         }
     assert {prefix: page["customer_id"].tolist() for prefix, page in found.items()} == {
@@ -153,7 +158,9 @@ def test_recency_is_counted_from_event_time_or_their_own_last_event_if_that_is_l
 ) -> None:
     early = SegmentPopulation(model, NOW - timedelta(days=500), ["champions", "regulars", "lost"])
     with reading(engine) as connection:
-        found = queries.page(connection, early, Search(), Sort("customer_id", False), 1_000).set_index("customer_id")
+        found = queries.page(connection, early, CustomerSearch(), Sort("customer_id", False), 1_000).set_index(
+            "customer_id"
+        )
     people = processed.frame("customers").set_index("customer_id").loc[found.index]
     expected = (
         pd.to_datetime(people["last_event_at"]).map(lambda moment: max(moment, early.event_time))
