@@ -30,7 +30,7 @@ SELECT kind, partition, first_offset, end_offset FROM log_faults WHERE resolved_
 
 
 @dataclass
-class Seen:
+class SeenPostgres:
     """What Postgres answered about the stream; empty before the first migration."""
 
     findings: list[CheckFinding]
@@ -40,7 +40,7 @@ class Seen:
     is_migrated: bool
 
 
-def look(url: str) -> Seen:
+def look(url: str) -> SeenPostgres:
     """Read what the judgements need.
 
     Raises
@@ -55,7 +55,7 @@ def look(url: str) -> Seen:
         current = _revision(connection)
         findings.append(database.schema(current, newest_revision()))
         if current != newest_revision():
-            return Seen(findings, {}, [], [], False)
+            return SeenPostgres(findings, {}, [], [], False)
         findings += _rights(connection)
         claimed = connection.execute(_CLAIMED).fetchall()
         findings.append(database.workers({partition: version or 0 for partition, version in claimed}, SCHEMA_VERSION))
@@ -65,10 +65,12 @@ def look(url: str) -> Seen:
         for row in rows:
             base = base_id(row[1])
             logs[base] = logs.get(base, 0) + 1
-        return Seen(findings, logs, rows, faults, True)
+        return SeenPostgres(findings, logs, rows, faults, True)
 
 
-def judge(seen: Seen, log_id: str | None, ends: Mapping[int, int], expected: int | None) -> Iterator[CheckFinding]:
+def judge(
+    seen: SeenPostgres, log_id: str | None, ends: Mapping[int, int], expected: int | None
+) -> Iterator[CheckFinding]:
     """All judgements about the stream; without Kafka's answer the lag is unknown."""
     yield from seen.findings
     if not seen.is_migrated:
