@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from runtime.errors import SegueError, first_line
 from runtime.money import Money
 from runtime.output_files import OutputError
-from services.alerts.destinations import Sender
+from services.alerts.destinations import AlertSender
 from services.alerts.health import AlertHealth
 from services.alerts.incidents import Incident, due, looked
 from services.alerts.measures import Measured, Sources, measured
@@ -41,7 +41,7 @@ class AlertService:
         self,
         rules: Sequence[Rule],
         sources: Sources,
-        sender: Sender,
+        sender: AlertSender,
         state: StateFile,
         money: Money,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),

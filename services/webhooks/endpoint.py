@@ -82,7 +82,7 @@ class Endpoint:
         return f"{self.url.scheme}://{self.url.netloc.decode()}"
 
 
-class Sender:
+class WebhookSender:
     """Sends requests; no behaviour of the receiver raises an exception."""
 
     def __init__(self, endpoint: Endpoint, client: httpx.AsyncClient, timeout: float) -> None:
