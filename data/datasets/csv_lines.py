@@ -19,7 +19,7 @@ WHOLE_LINE = "the whole line is in quotation marks"
 NOT_TEXT = "it holds bytes that are no text in the file's encoding"
 
 
-class Shape(NamedTuple):
+class LineShape(NamedTuple):
     """How many cells a line has: ``columns``, of which the last ones may be missing, down to ``named``."""
 
     separator: str
@@ -44,7 +44,7 @@ class _Open(NamedTuple):
 
 
 def scan(
-    lines: Iterable[str], shape: Shape, first: int = 1, broken: re.Pattern[str] | None = None
+    lines: Iterable[str], shape: LineShape, first: int = 1, broken: re.Pattern[str] | None = None
 ) -> Iterator[CsvLine]:
     """The rows of a file, and its bad lines, in order.
 
@@ -107,7 +107,7 @@ def split(text: str, separator: str) -> list[str] | None:
     return found if isinstance(found, list) else None
 
 
-def _record(text: str, source: Iterator[str], again: deque[str], shape: Shape) -> tuple[list[str], str, int] | str:
+def _record(text: str, source: Iterator[str], again: deque[str], shape: LineShape) -> tuple[list[str], str, int] | str:
     """The cells of a row that has quotation marks, its text and its number of lines; or why it is bad."""
     found = _cells(text, shape.separator, [], 0)
     parts = [text]
@@ -151,12 +151,12 @@ def _cells(text: str, separator: str, before: Sequence[str], at: int) -> list[st
         at += 1
 
 
-def _whole(cells: list[str], text: str, shape: Shape) -> str:
+def _whole(cells: list[str], text: str, shape: LineShape) -> str:
     inside = len(cells) == 1 and shape.named > 1 and shape.separator in cells[0]
     return WHOLE_LINE if inside and text.lstrip().startswith('"') else ""
 
 
-def _fit(cells: list[str], shape: Shape) -> str:
+def _fit(cells: list[str], shape: LineShape) -> str:
     """Bring cells to the number of columns in place; why that is impossible, or nothing."""
     missing = shape.columns - len(cells)
     if missing < 0 and not any(cell.strip() for cell in cells[missing:]):
@@ -168,7 +168,7 @@ def _fit(cells: list[str], shape: Shape) -> str:
     return ""
 
 
-def _each_is_a_row(parts: Sequence[str], shape: Shape) -> bool:
+def _each_is_a_row(parts: Sequence[str], shape: LineShape) -> bool:
     """Whether each line of a cell of several lines would be a row by itself: two stray quotation marks made it one."""
     if shape.columns < 2:
         return False
