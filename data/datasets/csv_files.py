@@ -17,7 +17,7 @@ from data.datasets import csv_lines, csv_text, tables
 from data.datasets.cells import DataError
 from data.datasets.csv_layout import SAMPLE, Layout, as_bad, layout
 from data.datasets.csv_lines import CsvLine
-from data.datasets.csv_text import Text
+from data.datasets.csv_text import CsvText
 from data.datasets.engine import engine_folder, no_space, plain_errors
 from data.datasets.tables import FIND_OUT, BadLine, Columns, RawOptions, RawTable, literal
 
@@ -73,7 +73,7 @@ def lines_of(path: Path, name: str, rows: Sequence[int], options: RawOptions) ->
     }
 
 
-def _look(path: Path, name: str, options: RawOptions) -> tuple[Text, Layout]:
+def _look(path: Path, name: str, options: RawOptions) -> tuple[CsvText, Layout]:
     text = csv_text.examine(path, name, options.encoding)
     with csv_text.open_text(path, text) as file:
         sample = _first_lines(file)
@@ -91,7 +91,7 @@ def _first_lines(file: Iterable[str]) -> list[str]:
     return lines
 
 
-def _lines(path: Path, name: str, text: Text, form: Layout) -> Iterator[CsvLine]:
+def _lines(path: Path, name: str, text: CsvText, form: Layout) -> Iterator[CsvLine]:
     with csv_text.open_text(path, text) as file:
         body = islice(file, form.header, None)
         yield from csv_lines.scan(body, form.shape, form.header + 1, text.broken)

@@ -19,7 +19,7 @@ from services.alerts.destinations import AlertSender
 from services.alerts.health import AlertHealth
 from services.alerts.incidents import Incident, due, looked
 from services.alerts.measures import Measured, Sources, measured
-from services.alerts.messages import Text, text
+from services.alerts.messages import AlertText, text
 from services.alerts.rules import Rule
 from services.alerts.state_file import StateFile
 
@@ -91,7 +91,7 @@ class AlertService:
         self._remember(rule, destination, before, then if sent or message is None else after)
         return sent
 
-    def _accepted(self, rule: Rule, destination: str, message: Text) -> bool:
+    def _accepted(self, rule: Rule, destination: str, message: AlertText) -> bool:
         try:
             self._sender.send(destination, message.title, message.body)
         except SegueError as error:
