@@ -41,7 +41,7 @@ class Goal(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Why:
+class SegmentReason:
     """What decides a customer's segment.
 
     Parameters
@@ -70,7 +70,7 @@ class Why:
 
 def why(
     found: Profile, counted: Counted, ledger: pd.DataFrame, model: SegmentModel, now: datetime, money: Money
-) -> Why:
+) -> SegmentReason:
     """What decides the segment of a profile, and the purchases that would move the customer up.
 
     Parameters
@@ -92,7 +92,7 @@ def why(
     current = found.segment
     better = [goal for goal in goals if current is None or is_climb(current, goal.segment)]
     smallest = next((goal for goal in goals if goal.is_any), None)
-    return Why(
+    return SegmentReason(
         last=orders[0] if orders else None,
         largest=tuple(_orders(largest)),
         gross=counted.gross,
