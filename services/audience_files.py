@@ -54,7 +54,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenFile:
     """What was written.
 
     Parameters
@@ -75,7 +75,7 @@ class Written:
     renamed: tuple[str, ...] = ()
 
 
-def write(file: TextIO, parts: Iterable[FoundMembers], about: About) -> Written:
+def write(file: TextIO, parts: Iterable[FoundMembers], about: About) -> WrittenFile:
     """Write an audience as CSV.
 
     ``systems`` get every text as it is. ``spreadsheets`` get a mark by which Excel recognises UTF-8, an apostrophe
@@ -112,9 +112,9 @@ def write(file: TextIO, parts: Iterable[FoundMembers], about: About) -> Written:
         out.writerow(_texts((customer, *cells, *(more or nothing)), is_sheet))
         number += 1
     if joined is None:
-        return Written(number)
+        return WrittenFile(number)
     renamed = tuple(name for name in joined.columns if _is_ours(name))
-    return Written(number, number - matched, len(joined.rows) - matched, renamed)
+    return WrittenFile(number, number - matched, len(joined.rows) - matched, renamed)
 
 
 def _is_ours(name: str) -> bool:

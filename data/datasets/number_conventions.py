@@ -9,7 +9,7 @@ import msgspec
 from data.datasets.cells import AmbiguousError, DataError, shown, trimmed
 from data.datasets.currencies import meanings
 from data.datasets.mapping import MappedMoney
-from data.datasets.numbers import Numbers, Written, written
+from data.datasets.numbers import Numbers, WrittenNumber, written
 
 _OTHER = {".": ",", ",": "."}
 
@@ -79,7 +79,7 @@ def currency_parser(currency: str) -> Callable[[str], str]:
 
 def _look(seen: _Seen, cell: str) -> None:
     try:
-        number: Written = written(cell)
+        number: WrittenNumber = written(cell)
     except ValueError:
         return  # the parser reports it, with its row
     if number.currency:

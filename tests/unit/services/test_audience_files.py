@@ -15,7 +15,7 @@ from models.rhythm.histories import Histories
 from models.rhythm.rhythms import Rhythms, rhythms
 from models.units import to_micros
 from services import audience_files
-from services.audience_files import COLUMNS, About, TooManyRowsError, Use, Written, write
+from services.audience_files import COLUMNS, About, TooManyRowsError, Use, WrittenFile, write
 from tests.support.rhythm import a_rhythm
 
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
@@ -47,7 +47,7 @@ def members(rows: tuple[int, ...] = (0, 1, 2)) -> FoundMembers:
     return FoundMembers(people, np.array(rows, dtype=np.int64), own, stays)
 
 
-def written(use: Use, joined: PassThrough | None = None, rows: tuple[int, ...] = (0, 1, 2)) -> tuple[str, Written]:
+def written(use: Use, joined: PassThrough | None = None, rows: tuple[int, ...] = (0, 1, 2)) -> tuple[str, WrittenFile]:
     file = StringIO(newline="")
     outcome = write(file, [members(rows)], About(PERSONAS, NOW, "GBP", use, joined))
     return file.getvalue(), outcome
@@ -56,7 +56,7 @@ def written(use: Use, joined: PassThrough | None = None, rows: tuple[int, ...] =
 def test_a_row_has_both_segments_since_when_r_f_m_risk_and_the_moment() -> None:
     text, outcome = written("systems")
     first, _, last = csv.DictReader(StringIO(text, newline=""))
-    assert outcome == Written(3)
+    assert outcome == WrittenFile(3)
     assert first == first | {
         "customer_id": "+4477",
         "persona": "Champions",
@@ -100,7 +100,7 @@ def test_columns_of_a_file_are_joined_by_id_and_counted_both_ways() -> None:
     joined = PassThrough(("email", "Country"), {"12347": ("a@x", "FR"), "9": ("b@x", "DE")})
     text, outcome = written("systems", joined)
     rows = [*csv.DictReader(StringIO(text))]
-    assert outcome == Written(3, not_in_file=2, not_in_audience=1, renamed=("Country",))
+    assert outcome == WrittenFile(3, not_in_file=2, not_in_audience=1, renamed=("Country",))
     assert [row["email"] for row in rows] == ["", "", "a@x"]
     assert (rows[2]["country"], rows[2]["file_Country"]) == ("@home", "FR")
 
