@@ -24,7 +24,7 @@ LEAST_DAYS_BEFORE_WINDOW = 270
 LOST_BELOW = 0.1
 
 
-class Window(NamedTuple):
+class CalibrationPeriod(NamedTuple):
     """Predictions at the begin of a past window for its days, and what then happened, each of shape (n,).
 
     Parameters
@@ -77,7 +77,7 @@ def fit_rhythm(
     return build_rhythm(buying.buying, buying.clock, spending, calibrations, LOST_BELOW, notes)
 
 
-def past_windows(book: OrderBook, fitted: BuyingFit, now: int, days: int) -> list[Window]:
+def past_windows(book: OrderBook, fitted: BuyingFit, now: int, days: int) -> list[CalibrationPeriod]:
     """Predictions for windows that have ended, from histories as they were when each began.
 
     The parameters are those of now. A window shows how wrong they are about the past, and nothing else can be measured.
@@ -97,13 +97,13 @@ def _began(book: OrderBook, begin: int) -> bool:
     return begin >= int(book.moment.min()) + LEAST_DAYS_BEFORE_WINDOW * MICROS_PER_DAY
 
 
-def _window(book: OrderBook, fitted: BuyingFit, begin: int, days: int, weight: float) -> Window:
+def _window(book: OrderBook, fitted: BuyingFit, begin: int, days: int, weight: float) -> CalibrationPeriod:
     end = begin + days * MICROS_PER_DAY
     customers = customers_at(book, begin)
     seen = observed(customers.histories, fitted.clock, begin)
     ahead = float(fitted.clock.between(np.array([begin]), np.array([end]))[0])
     count = orders_between(book, begin, end)[0][customers.customer].astype(np.float64)
-    return Window(
+    return CalibrationPeriod(
         weight=weight,
         probability=p_order_within(fitted.buying, seen, ahead),
         ordered=(count > 0).astype(np.float64),
@@ -112,7 +112,7 @@ def _window(book: OrderBook, fitted: BuyingFit, begin: int, days: int, weight: f
     )
 
 
-def _calibration(windows: list[Window]) -> Calibration:
+def _calibration(windows: list[CalibrationPeriod]) -> Calibration:
     if not windows:
         return NONE
     return fit_calibration(
@@ -122,7 +122,7 @@ def _calibration(windows: list[Window]) -> Calibration:
     )
 
 
-def _factor(windows: list[Window]) -> float:
+def _factor(windows: list[CalibrationPeriod]) -> float:
     """Actual orders divided by expected ones."""
     expected = sum(window.weight * float(window.expected.sum()) for window in windows)
     orders = sum(window.weight * float(window.orders.sum()) for window in windows)

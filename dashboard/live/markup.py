@@ -8,7 +8,7 @@ from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import cause_colour
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.words import BY_TIME, Window, cause, in_order
+from dashboard.shared.words import BY_TIME, LivePeriod, cause, in_order
 from runtime.counts import many
 from runtime.money import Money
 
@@ -55,7 +55,7 @@ def totals(progress: StreamProgress, customers: int) -> str:
     return f'<div class="sg-totals">{"".join(elements.counter(*each) for each in counters)}</div>'
 
 
-def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, window: Window, money: Money) -> str:
+def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, window: LivePeriod, money: Money) -> str:
     """One card per segment: its customers, their spend, arrivals and departures, and who is about to leave.
 
     Parameters
@@ -77,7 +77,7 @@ def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, win
     return f'<div class="sg-cards">{cards}</div>{_without_segment(int(by_segment["customers"].get("", 0)))}'
 
 
-def cause_bars(flows: pd.DataFrame, window: Window) -> str:
+def cause_bars(flows: pd.DataFrame, window: LivePeriod) -> str:
     """The causes of moves between segments, with the share of time alone as the headline."""
     entered = flows["from_segment"] == ""
     entries = flows[entered].groupby("cause")["changes"].sum()
@@ -122,7 +122,7 @@ def _card(persona: Persona, number: int, total: int, spend: str, rest: str) -> s
     )
 
 
-def _net_flow(came: int, went: int, window: Window) -> str:
+def _net_flow(came: int, went: int, window: LivePeriod) -> str:
     arrow = "▲" if came > went else "▼" if came < went else "■"
     meaning = f"{many(came, 'arrival')} and {many(went, 'departure')} {window.phrase}"
     return (

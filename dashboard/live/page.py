@@ -29,7 +29,7 @@ from dashboard.shared.flow_figures import sankey
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, Window, cause, in_order
+from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, LivePeriod, cause, in_order
 from data.postgres import replay_control
 from models.segment_model import ModelError
 from runtime.money import Money
@@ -46,7 +46,7 @@ CAUSE, SEGMENT, FOLLOW = "live_causes", "live_segments", "live_follow"
 class LiveChoice(NamedTuple):
     """What the reader has chosen: the time window, and which changes to list."""
 
-    window: Window
+    window: LivePeriod
     causes: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
 
@@ -135,7 +135,7 @@ def _refresh(engine: Engine, money: Money) -> None:
             st.rerun()
 
 
-def _draw_trouble(state: trouble.Trouble, window: Window, money: Money) -> None:
+def _draw_trouble(state: trouble.Trouble, window: LivePeriod, money: Money) -> None:
     last_known: LiveData | None = st.session_state.get(LAST_KNOWN)
     if last_known is None:
         st.html(elements.trouble(state))
@@ -151,7 +151,7 @@ def _remember(live: LiveData) -> None:
     st.session_state[LAST_KNOWN] = live
 
 
-def _draw(live: LiveData, window: Window, money: Money) -> None:
+def _draw(live: LiveData, window: LivePeriod, money: Money) -> None:
     money = money.of(live.progress.currency)
     since = flows.window_start(live.progress.watermark, window.days)
     inside = flows.between(live.days, since)
@@ -199,7 +199,7 @@ def _window_control() -> None:
     )
 
 
-def _movements(moved: pd.DataFrame, known: Personas, window: Window, money: Money) -> None:
+def _movements(moved: pd.DataFrame, known: Personas, window: LivePeriod, money: Money) -> None:
     why, where = st.columns([1, 1.3], gap="large")
     with why:
         st.html(elements.title("Why customers move"))
@@ -211,7 +211,7 @@ def _movements(moved: pd.DataFrame, known: Personas, window: Window, money: Mone
         st.plotly_chart(streams, key="streams", config=plotting.CONFIG, alt=alt)
 
 
-def _rhythm(rhythm: pd.DataFrame, window: Window) -> None:
+def _rhythm(rhythm: pd.DataFrame, window: LivePeriod) -> None:
     bar = f"Each bar is one {'day' if window.bin_days == 1 else 'week'} of event time."
     st.html(elements.title("Changes over time") + elements.cause_legend(in_order(rhythm["cause"]), bar))
     bars = figures.rhythm_bars(rhythm, window.bin_days)

@@ -29,7 +29,7 @@ CAUSES = {
 BY_TIME = ("decay", "expiry")
 
 
-class Window(NamedTuple):
+class LivePeriod(NamedTuple):
     """A period of event days that ends today; ``days`` is None for all of history."""
 
     days: int | None
@@ -47,11 +47,11 @@ class Window(NamedTuple):
 
 
 WINDOWS = {
-    "7": Window(7, "7 days"),
-    "30": Window(30, "30 days"),
-    "90": Window(90, "90 days"),
-    "365": Window(365, "1 year"),
-    "all": Window(None, "All"),
+    "7": LivePeriod(7, "7 days"),
+    "30": LivePeriod(30, "30 days"),
+    "90": LivePeriod(90, "90 days"),
+    "365": LivePeriod(365, "1 year"),
+    "all": LivePeriod(None, "All"),
 }
 DEFAULT_WINDOW = "30"
 
