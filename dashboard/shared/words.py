@@ -6,7 +6,7 @@ from typing import NamedTuple
 DAY, WEEK = 1, 7
 
 
-class Cause(NamedTuple):
+class CauseText(NamedTuple):
     """Why a customer moved: a short phrase for tables, and a sentence for tooltips."""
 
     phrase: str
@@ -15,14 +15,14 @@ class Cause(NamedTuple):
 
 # In the order of the page: the causes that need no transaction come first.
 CAUSES = {
-    "decay": Cause("time alone", "They had not bought for long enough."),
-    "expiry": Cause("left the window", "An order or a return became too old to count."),
-    "purchase": Cause("bought", "A purchase moved them."),
-    "return": Cause("returned", "Returned goods lowered their spend."),
-    "model": Cause("new model", "A new segment model was activated."),
-    "revision": Cause("edited order", "An order was edited or cancelled."),
-    "first_purchase": Cause("first purchase", "They bought for the first time."),
-    "first_model": Cause("first model", "They bought before there was a model; the first one gave them a segment."),
+    "decay": CauseText("time alone", "They had not bought for long enough."),
+    "expiry": CauseText("left the window", "An order or a return became too old to count."),
+    "purchase": CauseText("bought", "A purchase moved them."),
+    "return": CauseText("returned", "Returned goods lowered their spend."),
+    "model": CauseText("new model", "A new segment model was activated."),
+    "revision": CauseText("edited order", "An order was edited or cancelled."),
+    "first_purchase": CauseText("first purchase", "They bought for the first time."),
+    "first_model": CauseText("first model", "They bought before there was a model; the first one gave them a segment."),
 }
 
 #: The causes that need no transaction: an expiry is a matter of time alone, too.
@@ -56,9 +56,9 @@ WINDOWS = {
 DEFAULT_WINDOW = "30"
 
 
-def cause(code: str) -> Cause:
+def cause(code: str) -> CauseText:
     """The words for a cause; an unknown code is its own phrase."""
-    return CAUSES.get(code) or Cause(code.replace("_", " "), "")
+    return CAUSES.get(code) or CauseText(code.replace("_", " "), "")
 
 
 def in_order(codes: Iterable[str]) -> list[str]:
