@@ -41,10 +41,11 @@ class AppliedLog:
     @classmethod
     def of(cls, applied: pd.DataFrame, stream: StreamState) -> "AppliedLog":
         """The log, as far as the dataset's applied transactions and the stream's tables show it."""
-        home = stream.customers.drop_duplicates("customer_id").set_index("customer_id")["partition"]
-        rows = applied[applied["customer_id"].isin(home.index)]
+        partition_by_customer = stream.customers.drop_duplicates("customer_id").set_index("customer_id")["partition"]
+        rows = applied[applied["customer_id"].isin(partition_by_customer.index)]
         rows = rows.assign(
-            partition=home.reindex(rows["customer_id"]).array, moment=rows["occurred_at"].astype("int64")
+            partition=partition_by_customer.reindex(rows["customer_id"]).array,
+            moment=rows["occurred_at"].astype("int64"),
         )
         rows["place"] = rows.groupby("partition").cumcount()
         active = stream.progress.rename(columns={"model_since": "since"})[["partition", "model_version", "since"]]

@@ -64,7 +64,7 @@ def check_history(dataset: pd.DataFrame, stream: StreamState, models: dict[str, 
     kept = found[~found["customer_id"].isin(excused)]
     customers = log.transactions["customer_id"].drop_duplicates()
     compared = stream.changes[~stream.changes["customer_id"].isin(excused)]
-    others = [kept, *_homes(stream), *_positions(stream), *_countries(log, stream)]
+    others = [kept, *_wrong_partitions(stream), *_positions(stream), *_countries(log, stream)]
     return HistoryCheck(
         pd.concat([NONE_FOUND, *others], ignore_index=True),
         customers=int((~customers.isin(excused)).sum()),
@@ -193,25 +193,25 @@ def _excused(found: pd.DataFrame, stream: StreamState) -> frozenset[str]:
     explained, so that all of them count as differences.
     """
     differing = pd.Series(found["customer_id"].unique(), dtype="object")
-    home = stream.customers.drop_duplicates("customer_id").set_index("customer_id")["partition"]
-    partition = home.reindex(differing).set_axis(differing.index)
+    stored_partition = stream.customers.drop_duplicates("customer_id").set_index("customer_id")["partition"]
+    partition = stored_partition.reindex(differing).set_axis(differing.index)
     late = stream.progress.set_index("partition")["late"]
     counts = partition.groupby(partition).transform("size")
     explained = counts <= late.reindex(partition).set_axis(partition.index)
     return frozenset(differing[explained.fillna(False)])
 
 
-def _homes(stream: StreamState) -> list[pd.DataFrame]:
+def _wrong_partitions(stream: StreamState) -> list[pd.DataFrame]:
     """Customers and changes must be in the partition of the customer's key."""
     partitions = int(stream.progress["partition"].max()) + 1 if len(stream.progress) else 1
     found = []
     for what, rows in (("customer", stream.customers), ("history", stream.changes)):
         known = rows["customer_id"].drop_duplicates()
-        homes = pd.Series([partition_of(customer, partitions) for customer in known], known.array)
+        expected_partition = pd.Series([partition_of(customer, partitions) for customer in known], known.array)
         joined = pd.DataFrame(
             {
                 "customer_id": rows["customer_id"],
-                "partition_expected": homes.reindex(rows["customer_id"]).array,
+                "partition_expected": expected_partition.reindex(rows["customer_id"]).array,
                 "partition_actual": rows["partition"],
             }
         )

@@ -239,8 +239,8 @@ def require_rescored(connection: Connection, moment: datetime, customer_id: str 
     """
     waits = _c.model_version.is_distinct_from(_p.model_version)
     begun = _p.model_version.is_not(None) & (_p.model_since <= moment)
-    home = _p.partition == _c.partition
-    query = select(func.count()).select_from(customers.join(stream_progress, home & begun & waits))
+    same_partition = _p.partition == _c.partition
+    query = select(func.count()).select_from(customers.join(stream_progress, same_partition & begun & waits))
     if customer_id is not None:
         query = query.where(_c.customer_id == customer_id)
     _refuse_waiting(connection, query, "customer waits", "customers wait")
@@ -265,8 +265,8 @@ def require_risk_rescored(connection: Connection, moment: datetime, rhythms: Map
     wanted = case({version: literal(rhythm, Text) for version, rhythm in rhythms.items()}, value=_p.model_version)
     # As a worker decides it: customers with orders have a state, and a row stays when the last order is cancelled.
     waits = r.rhythm_version.is_distinct_from(wanted) & ((_c.frequency > 0) | r.customer_id.is_not(None))
-    home = customers.join(stream_progress, (_p.partition == _c.partition) & begun)
-    stored = home.outerjoin(risk_states, r.customer_id == _c.customer_id)
+    joined = customers.join(stream_progress, (_p.partition == _c.partition) & begun)
+    stored = joined.outerjoin(risk_states, r.customer_id == _c.customer_id)
     query = select(func.count()).select_from(stored).where(waits)
     _refuse_waiting(connection, query, "risk state waits", "risk states wait")
 

@@ -113,9 +113,9 @@ def apply_batch(
         The partition of a customer id; called for new customers only.
     """
     # Step 3: deduplicate.
-    homes = dict(zip(stored.profiles.customer_id, stored.partition.tolist(), strict=True))
+    partition_by_customer = dict(zip(stored.profiles.customer_id, stored.partition.tolist(), strict=True))
     totals = _totals_near_a_limit(batch, stored.profiles)
-    admission = admit(batch, stored.ledger, homes, progress.partition, partition_of, totals)
+    admission = admit(batch, stored.ledger, partition_by_customer, progress.partition, partition_of, totals)
     applied = admission.applied
     before, rows = _with_new_customers(batch, applied, stored.profiles)
 

@@ -25,7 +25,7 @@ from stream_app.core.counted import CountedTransactions
 from stream_app.core.decode import DeadLetter, MicroBatch, decode
 from stream_app.core.deduplicate import LedgerContent, LedgerKey
 from stream_app.core.due import apply_without_records, no_records
-from stream_app.core.erasure import at_home, without_forgotten
+from stream_app.core.erasure import without_foreign_erasure, without_forgotten
 from stream_app.core.revisions import revising_customers
 from stream_app.core.risk_columns import ActiveRhythm, AppliedRisk, Risks, StoredRisk
 from stream_app.core.risk_rows import risk_rows
@@ -110,7 +110,7 @@ class InMemoryPartition:
     def apply(self, batch: MicroBatch, chunk: int = 1_000_000) -> None:
         """What the partition task and the unit of work do, on dictionaries."""
         batch = without_forgotten(batch, self.forgotten.__contains__)
-        batch = at_home(batch, self.partition, partial(partition_of, partitions=self.partitions))
+        batch = without_foreign_erasure(batch, self.partition, partial(partition_of, partitions=self.partitions))
         self._rescore_before(batch)
         touched = [c for c in dict.fromkeys(batch.customer_id) if c in self.profiles]
         if len(self._due(batch)) > chunk:

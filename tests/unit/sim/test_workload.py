@@ -12,7 +12,7 @@ from sim.meanings import Bad, Forget, KnownRecord, NewModel, Order, TickAt
 from sim.workload import PARTITIONS
 from stream_app.core.control import ControlRules
 from stream_app.core.decode import decode
-from stream_app.core.erasure import at_home
+from stream_app.core.erasure import without_foreign_erasure
 from tests.support.in_memory_worker import InMemoryPartition, Record
 
 
@@ -48,7 +48,7 @@ def test_the_core_of_the_worker_finds_what_the_oracle_finds(seed: int) -> None:
         ]
         worker = InMemoryPartition(work.champion, partition, PARTITIONS)
         for batch in decode(records, workload.CURRENCY, control=rules) if records else []:
-            worker.apply(at_home(batch, partition, partial(partition_of, partitions=PARTITIONS)))
+            worker.apply(without_foreign_erasure(batch, partition, partial(partition_of, partitions=PARTITIONS)))
             worker.run([])
         changes = sorted((row.customer_id, row.sequence, row.to_segment, row.cause) for row in worker.changes)
         found = sorted((each.customer, each.sequence, each.to_segment, each.cause) for each in outcome.changes)
