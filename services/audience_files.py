@@ -139,18 +139,18 @@ def _rows(parts: Iterable[FoundMembers], about: About) -> Iterator[tuple[str, tu
     """The id and the other own cells of each member."""
     as_of = _moment(about.event_time)
     for part in parts:
-        people, stays, found = part.people, part.stays, part.found
+        customers, stays, found = part.customers, part.stays, part.found
         if stays is None:
             raise ValueError("read the members with their stays")
-        begins = None if found is None else since(people.histories, found)
+        begins = None if found is None else since(customers.histories, found)
         for row in part.rows.tolist():
-            segment, before = people.segment.of(row) or "", stays.previous.of(row)
+            segment, before = customers.segment.of(row) or "", stays.previous.of(row)
             risk = ("", "", "")
             if found is not None and begins is not None and found.state[row] != NO_STATE:
                 state = RISK_STATES[int(found.state[row])]
                 risk = (state, _micros(int(begins[row])), f"{found.stake.money[row]:.2f}")
             yield (
-                people.customer_id.of(row),
+                customers.customer_id.of(row),
                 (
                     about.personas.get(segment, segment),
                     segment,
@@ -158,10 +158,10 @@ def _rows(parts: Iterable[FoundMembers], about: About) -> Iterator[tuple[str, tu
                     about.personas.get(before, before),
                     before,
                     str(stays.recency_days[row]),
-                    str(people.histories.orders[row]),
-                    money_text(round(float(people.spent[row]) * MONEY_UNITS)),
+                    str(customers.histories.orders[row]),
+                    money_text(round(float(customers.spent[row]) * MONEY_UNITS)),
                     *risk,
-                    people.country.of(row) or "",
+                    customers.country.of(row) or "",
                     about.currency,
                     as_of,
                 ),

@@ -12,9 +12,9 @@ from dashboard.shared.past import TIMEOUT_MS, Past
 from dashboard.shared.personas import Personas
 from dashboard.shared.reading import patient
 from dashboard.shared.risk_list import RiskList, risk_list
+from data.postgres.customer_columns import Coded, CustomerColumns, Ids
 from data.postgres.orders_in_a_window import orders_in_a_window
 from data.postgres.past_moments import SOME_PARTITIONS_ONLY, PastError
-from data.postgres.people import Coded, Ids, People
 from models.decay import NEVER
 from models.published_outlook import PublishedOutlook, published_outlook
 from models.rhythm.histories import Histories
@@ -43,7 +43,7 @@ class PastPeople:
     """
 
     past: Past
-    people: People
+    customers: CustomerColumns
     model: SegmentModel
     known: Personas
     fits: Bools
@@ -79,7 +79,7 @@ def at_risk(found: PastPeople, rhythm: RhythmModel) -> RiskList:
     """All of them by money at stake, computed once."""
     key = (RiskList, rhythm.version)
     if key not in found.past.derived:
-        found.past.derived[key] = risk_list(found.people, rhythm, found.at, found.fits)
+        found.past.derived[key] = risk_list(found.customers, rhythm, found.at, found.fits)
     answer: RiskList = found.past.derived[key]
     return answer
 
@@ -106,7 +106,7 @@ def _read(past: Past, connection: Connection) -> PastPeople:
     fits = ahead.fits & inside
     country = states["country"].astype("category").cat
     published = states["segment"].astype("category").cat
-    people = People(
+    customers = CustomerColumns(
         customer_id=Ids.from_texts(states["customer_id"].tolist()),
         country=Coded(_ints(country.codes), tuple(country.categories)),
         segment=Coded(_ints(published.codes), tuple(published.categories)),
@@ -117,7 +117,7 @@ def _read(past: Past, connection: Connection) -> PastPeople:
             np.where(fits, ahead.next_segment, NO_SEGMENT), tuple(segment.id for segment in model.segments)
         ),
     )
-    return PastPeople(past, people, model, past.known, fits)
+    return PastPeople(past, customers, model, past.known, fits)
 
 
 def _outlook(

@@ -14,7 +14,7 @@ from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.reading import progress
 from dashboard.shared.risk_list import RiskList, Wanted, risk_list
-from data.postgres.people import everybody
+from data.postgres.customer_columns import all_customers
 from models.rhythm.checked_model import has_seen
 from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.risk import RISK_STATES, RiskState
@@ -101,7 +101,7 @@ def _filters(found: RiskList, moment: Moment) -> Wanted:
             wrap=True,
         )
         least = controls.least_money("At stake, at least", moment.money, STAKE)
-        countries = controls.countries(sorted(found.people.country.texts), COUNTRY)
+        countries = controls.countries(sorted(found.customers.country.texts), COUNTRY)
     return Wanted(segments, states, countries, least)
 
 
@@ -114,7 +114,7 @@ def _file(wanted: Wanted, order: str, found: RiskList) -> downloads.File:
 def _all_rows(rhythm: RhythmModel, shown: Moment, wanted: Wanted, order: str, connection: Connection) -> pd.DataFrame:
     """The customers at the moment at which the file is asked for."""
     now = progress(connection).watermark or shown.event_time
-    return _table(risk_list(everybody(connection), rhythm, now), shown, wanted, order)
+    return _table(risk_list(all_customers(connection), rhythm, now), shown, wanted, order)
 
 
 def _past_rows(found: RiskList, shown: Moment, wanted: Wanted, order: str, _connection: Connection) -> pd.DataFrame:

@@ -98,9 +98,9 @@ def _joined(found: Iterable[FoundMembers], now: AudienceMoment) -> FoundAudience
     for part in found:
         rows = part.rows
         ids += [each.encode() for each in part.ids()]
-        spent.append(part.people.spent[rows])
+        spent.append(part.customers.spent[rows])
         stake.append(np.zeros(len(rows)) if part.found is None else part.found.stake.money[rows])
-        last.append(part.people.histories.last_at[rows])
+        last.append(part.customers.histories.last_at[rows])
     return FoundAudience(now, tuple(ids), np.concatenate(spent), np.concatenate(stake), np.concatenate(last))
 
 

@@ -37,7 +37,7 @@ def definition(text: str) -> str:
 
 def table(found: FoundMembers, ids: list[str], known: Personas, money: Money, as_of: datetime | None = None) -> str:
     """Some customers in the order of ``ids``, with links to their pages; who is gone since is left out."""
-    rows = {found.people.customer_id.of(row): row for row in found.rows.tolist()}
+    rows = {found.customers.customer_id.of(row): row for row in found.rows.tolist()}
     body = "".join(_row(found, rows[each], known, money, as_of) for each in ids if each in rows)
     head = (
         '<tr><th>Customer</th><th>Segment</th><th>Risk state</th><th class="sg-right">At stake</th>'
@@ -62,7 +62,7 @@ def rule() -> str:
 
 
 def _row(found: FoundMembers, row: int, known: Personas, money: Money, as_of: datetime | None) -> str:
-    people, stays, own = found.people, found.stays, found.found
+    customers, stays, own = found.customers, found.stays, found.found
     before = "" if stays is None else stays.previous.of(row)
     since = "" if stays is None else f"since {style.date(from_micros(int(stays.since[row])))}"
     former = f", before that {escape(look_up(known, before).name)}" if before else ""
@@ -76,13 +76,13 @@ def _row(found: FoundMembers, row: int, known: Personas, money: Money, as_of: da
     days = 0 if stays is None else int(stays.recency_days[row])
     ordered = f"{many(days, 'day')} ago" if days else "today"
     return (
-        f"<tr><td>{customer_link(people.customer_id.of(row), as_of)}</td>"
-        f"<td>{segment_dot(look_up(known, people.segment.of(row)))} {came}</td>"
+        f"<tr><td>{customer_link(customers.customer_id.of(row), as_of)}</td>"
+        f"<td>{segment_dot(look_up(known, customers.segment.of(row)))} {came}</td>"
         f'<td>{state}</td><td class="sg-right">{stake}</td>'
-        f'<td class="sg-right">{money.exact(float(people.spent[row]))}{_narrow("net spend")}</td>'
-        f'<td class="sg-right">{int(people.histories.orders[row]):,}{_narrow("orders")}</td>'
+        f'<td class="sg-right">{money.exact(float(customers.spent[row]))}{_narrow("net spend")}</td>'
+        f'<td class="sg-right">{int(customers.histories.orders[row]):,}{_narrow("orders")}</td>'
         f'<td class="sg-right">{ordered}</td>'
-        f'<td class="sg-wide">{escape(people.country.of(row) or "")}</td></tr>'
+        f'<td class="sg-wide">{escape(customers.country.of(row) or "")}</td></tr>'
     )
 
 

@@ -46,7 +46,7 @@ class PastEverybody:
     @cached_property
     def members(self) -> FoundMembers:
         """All n of them, with stays, and with rhythms if the model had predictions."""
-        return audience_members.of_everybody(*past_members.people_and_stays(self.states), self.now)
+        return audience_members.of_everybody(*past_members.customers_and_stays(self.states), self.now)
 
     @cached_property
     def _answer(self) -> KeyedAnswer[FoundAudience]:
@@ -68,14 +68,16 @@ class PastEverybody:
         with patient(connection, past.TIMEOUT_MS):
             movers = _movers(connection, definition, self.now.event_time)
         inside, known = past_members.passing(self.states, definition, movers), self.members
-        people, own = known.people, known.found
+        customers, own = known.customers, known.found
         stake = np.zeros(len(inside)) if own is None else own.stake.money
         if own is not None:
             inside &= in_risk(definition, own.state, stake)
         rows = np.flatnonzero(inside)
-        members = FoundMembers(people, rows, own, known.stays)
+        members = FoundMembers(customers, rows, own, known.stays)
         ids = tuple(each.encode() for each in members.ids())
-        return FoundAudience(self.now, ids, people.spent[rows], stake[rows], people.histories.last_at[rows], members)
+        return FoundAudience(
+            self.now, ids, customers.spent[rows], stake[rows], customers.histories.last_at[rows], members
+        )
 
 
 def read(moment: Moment, at: datetime) -> PastEverybody:

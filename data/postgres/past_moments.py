@@ -37,7 +37,7 @@ SOME_PARTITIONS_ONLY = "a new model was active on some partitions only: choose t
 #: moment counts.
 TOTALS = ("frequency", "gross", "returned")
 #: Conditions on a column of customers' ids.
-Who = Callable[[ColumnElement[str]], list[ColumnElement[bool]]]
+IdConditions = Callable[[ColumnElement[str]], list[ColumnElement[bool]]]
 #: Days by partition: the window of the model of each partition whose model has one.
 Windows = Mapping[int, int]
 NO_WINDOWS: Windows = MappingProxyType({})
@@ -109,7 +109,7 @@ class IdRange(NamedTuple):
 
 
 #: All ids.
-EVERYBODY = IdRange()
+ALL_IDS = IdRange()
 
 
 def answerable(connection: Connection, customer_id: str | None = None) -> Answerable:
@@ -138,7 +138,7 @@ def answerable(connection: Connection, customer_id: str | None = None) -> Answer
     )
 
 
-def past_customers(moment: datetime, who: Who, windows: Windows = NO_WINDOWS) -> Subquery:
+def past_customers(moment: datetime, conditions: IdConditions, windows: Windows = NO_WINDOWS) -> Subquery:
     """The customers whose ids pass the conditions and whom the stream knew by a moment, as they were then.
 
     It has columns of the table of customers: ``customer_id, country`` (the present one), ``partition, segment,
@@ -150,11 +150,11 @@ def past_customers(moment: datetime, who: Who, windows: Windows = NO_WINDOWS) ->
     """
     changes = (
         select(_s.customer_id, _s.from_segment, _s.to_segment, _s.effective_at)
-        .where(_s.effective_at <= moment, *who(_s.customer_id))
+        .where(_s.effective_at <= moment, *conditions(_s.customer_id))
         .ext(distinct_on(_s.customer_id))
         .order_by(_s.customer_id, _s.sequence.desc())
     )
-    last, ledger = changes.subquery(), _ledger(moment, who, {*windows.values()}).subquery()
+    last, ledger = changes.subquery(), _ledger(moment, conditions, {*windows.values()}).subquery()
     joined = customers.outerjoin(ledger, ledger.c.customer_id == _c.customer_id)
     joined = joined.outerjoin(last, last.c.customer_id == _c.customer_id)
     totals = (func.coalesce(ledger.c[name], 0).label(name) for name in TOTALS)
@@ -177,7 +177,7 @@ def past_customers(moment: datetime, who: Who, windows: Windows = NO_WINDOWS) ->
             *counted,
         )
         .select_from(joined)
-        .where((ledger.c.orders > 0) | last.c.to_segment.is_not(None), *who(_c.customer_id))
+        .where((ledger.c.orders > 0) | last.c.to_segment.is_not(None), *conditions(_c.customer_id))
     )
     return query.subquery("past_customers")
 
@@ -188,7 +188,7 @@ def _counted(ledger: Any, name: str, windows: Windows) -> ColumnElement[Any]:
     return func.coalesce(case(*inside, else_=ledger[name]), 0)
 
 
-def _ledger(moment: datetime, who: Who, windows: Collection[int]) -> Select[Any]:
+def _ledger(moment: datetime, conditions: IdConditions, windows: Collection[int]) -> Select[Any]:
     """The totals of each customer's orders up to a moment, and those in windows; a cancelled order counts nothing."""
     totals = [total.label(name) for name, total in zip(TOTALS, ledger_totals(), strict=True)]
     for days in windows:
@@ -203,7 +203,7 @@ def _ledger(moment: datetime, who: Who, windows: Collection[int]) -> Select[Any]
             func.max(_t.occurred_at).label("last_event_at"),
             *totals,
         )
-        .where(_t.occurred_at <= moment, *who(_t.customer_id))
+        .where(_t.occurred_at <= moment, *conditions(_t.customer_id))
         .group_by(_t.customer_id)
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from data.datasets.pass_through import PassThrough
 from data.postgres.audience_members import FoundMembers
-from data.postgres.people import Coded, Ids, People, Stays
+from data.postgres.customer_columns import Coded, CustomerColumns, Ids, Stays
 from models.audience import NO_STATE
 from models.rhythm.histories import Histories
 from models.rhythm.rhythms import Rhythms, rhythms
@@ -34,7 +34,7 @@ def members(rows: tuple[int, ...] = (0, 1, 2)) -> FoundMembers:
     own = rhythms(a_rhythm(), histories._replace(orders=np.maximum(histories.orders, 1)), spent, to_micros(NOW))
     own = Rhythms(own.moments, np.where(histories.orders < 1, NO_STATE, own.state), own.stake)
     never = np.zeros(number, dtype=np.int64)
-    people = People(
+    customers = CustomerColumns(
         Ids.from_texts(IDS),
         Coded(np.array([0, 0, 1]), ("France", "@home")),
         Coded(np.array([0, 1, 1]), ("champions", "lost")),
@@ -44,7 +44,7 @@ def members(rows: tuple[int, ...] = (0, 1, 2)) -> FoundMembers:
         Coded(np.array([-1, -1, -1]), ("champions", "lost")),
     )
     stays = Stays(np.array([45, 45, 45]), np.full(number, to_micros(LAST)), Ids.from_texts(["lost", "", "old_one"]))
-    return FoundMembers(people, np.array(rows, dtype=np.int64), own, stays)
+    return FoundMembers(customers, np.array(rows, dtype=np.int64), own, stays)
 
 
 def written(use: Use, joined: PassThrough | None = None, rows: tuple[int, ...] = (0, 1, 2)) -> tuple[str, WrittenFile]:
