@@ -24,7 +24,7 @@ from batch.presets import PRESETS
 from batch.profiles import features
 from data.datasets.dataset import Dataset
 from models.segment_model import Monetary, SegmentModel, Transform
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.money import Money
 
 _DEFAULT = PRESETS["segue"]

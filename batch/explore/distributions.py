@@ -11,7 +11,7 @@ from batch.explore.finding import Finding
 from batch.profiles import features
 from models.segment_model import FEATURES, Monetary
 from models.units import Floats
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.counts import many
 from runtime.money import Money
 

@@ -13,7 +13,7 @@ from batch.explore.finding import Chapter, Finding
 from batch.explore.style import DARK, LIGHT
 from batch.explore.tables import html_table
 from models.units import MONEY_UNITS
-from models.window_words import in_last_days, last_days
+from models.window_text import in_last_days, last_days
 from runtime.counts import many
 from runtime.money import Money
 

@@ -12,7 +12,7 @@ from batch.profiles import features
 from models.scoring import assign, transformed
 from models.segment_model import FEATURES, INACTIVE, SegmentModel
 from models.units import Floats, Ints
-from models.window_words import in_last_days, last_days
+from models.window_text import in_last_days, last_days
 from runtime.counts import many
 from runtime.money import Money
 

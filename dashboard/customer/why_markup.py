@@ -9,7 +9,7 @@ from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.rhythm_words import BEYOND, FORESEEABLE
 from models.segment_model import Monetary
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.counts import many
 from runtime.money import Money
 

@@ -13,7 +13,7 @@ from dashboard.shared import elements, page, plotting, style, window_notes
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from models.segment_model import SegmentModel
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.money import Money
 
 SUBTITLE = "What has been streamed so far: revenue, countries, returning customers, returns, and distributions."

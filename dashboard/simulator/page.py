@@ -29,7 +29,7 @@ from dashboard.simulator.simulation import (
 from data.postgres.counted import Counted
 from models.decay import HORIZON_DAYS
 from models.segment_model import SegmentModel
-from models.window_words import in_last_days, last_days
+from models.window_text import in_last_days, last_days
 from runtime.money import Money
 from runtime.readable import visible
 

@@ -8,7 +8,7 @@ from data.postgres import progress
 from data.postgres.stream_profiles import current_profiles
 from models.compare import ModelComparison, compare
 from models.segment_model import SegmentModel
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.counts import many
 from runtime.money import Money
 from segue.cli.console import output, table

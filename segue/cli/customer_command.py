@@ -13,7 +13,7 @@ from rich.text import Text
 from data.postgres import currency
 from data.postgres.customer_ids import behind, similar_ids
 from models.purchase_words import without_purchase
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.counts import many
 from runtime.money import Money
 from runtime.settings import Settings

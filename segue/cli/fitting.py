@@ -26,7 +26,7 @@ from data.postgres.stream_profiles import read_profiles
 from models.moves import Direction
 from models.rhythm.sample_size import MOST_CUSTOMERS
 from models.segment_model import SegmentModel, to_json
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.counts import many
 from runtime.money import Money
 from runtime.running_stack import not_running_reason

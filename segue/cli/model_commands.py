@@ -10,7 +10,7 @@ from data.postgres import currency, model_registry
 from models.drift.challenger import ORIGIN
 from models.rhythm.carried import METADATA_KEY as RHYTHM_KEY
 from models.segment_model import SegmentModel
-from models.window_words import last_days
+from models.window_text import last_days
 from runtime.settings import Settings
 from segue.cli import model_file_commands, options
 from segue.cli.auditing import recorded
