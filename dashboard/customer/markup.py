@@ -13,7 +13,7 @@ from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.predicted import Predicted
 from dashboard.shared.rhythm import OwnRhythm
 from models.personas import is_good
-from models.purchase_words import ALL_CANCELLED
+from models.purchase_text import ALL_CANCELLED
 from models.window_text import in_last_days
 from runtime.counts import many
 from runtime.money import Money

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from data.postgres import currency
 from data.postgres.customer_ids import behind, similar_ids
-from models.purchase_words import without_purchase
+from models.purchase_text import without_purchase
 from models.window_text import in_last_days
 from runtime.counts import many
 from runtime.money import Money
