@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.shared import elements, predicted_words, rhythm_words, style, typical_words
+from dashboard.shared import elements, predicted_words, rhythm_words, style, typical_text
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.predicted import Predicted
@@ -93,7 +93,7 @@ def advice(who: Portrait, known: Personas, money: Money) -> str:
     if persona.typical is None or who.recency_days is None:
         return text
     numbers = (who.recency_days, who.frequency, who.monetary)
-    unusual = typical_words.misfit(persona.name, persona.typical, numbers, money)
+    unusual = typical_text.misfit(persona.name, persona.typical, numbers, money)
     if unusual is not None and who.recency_days > persona.typical.recency.most and is_good(persona.id):
         # With or without predictions: nobody in this segment is silent for so long, so its advice is not for them.
         text = text if instead is not None else ""
@@ -101,7 +101,7 @@ def advice(who: Portrait, known: Personas, money: Money) -> str:
     elif unusual is not None:
         warning = f"<b>{escape(unusual)}</b> What is said of {escape(persona.name)} may not hold here:"
         text = f'<div class="sg-note sg-unusual">{warning}</div>{text}'
-    usual = f"Typical of {persona.name}: {typical_words.rule(persona.typical, money)}"
+    usual = f"Typical of {persona.name}: {typical_text.rule(persona.typical, money)}"
     return f'{text}<div class="sg-note sg-typical">{escape(usual)}</div>'
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from dashboard.live.throughput import Pace
-from dashboard.shared import elements, style, typical_words
+from dashboard.shared import elements, style, typical_text
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import cause_colour
@@ -73,7 +73,7 @@ def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, win
         spend = money.short(by_segment["spent"].get(segment, 0))
         came, went = int(arrivals.get(segment, 0)), int(departures.get(segment, 0))
         persona, moves = look_up(known, segment), _net_flow(came, went, window) + _due(due)
-        cards += _card(persona, number, total, spend, f"{moves}<p>{escape(typical_words.about(persona, money))}</p>")
+        cards += _card(persona, number, total, spend, f"{moves}<p>{escape(typical_text.about(persona, money))}</p>")
     return f'<div class="sg-cards">{cards}</div>{_without_segment(int(by_segment["customers"].get("", 0)))}'
 
 
