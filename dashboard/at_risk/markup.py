@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from dashboard.shared import rhythm_words, style, window_notes
+from dashboard.shared import rhythm_text, style, window_notes
 from dashboard.shared.elements import customer_link, segment_dot
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
@@ -31,8 +31,8 @@ def headline(states: ByState, money: Money) -> str:
 def tiles(states: ByState, money: Money) -> str:
     """Customers and money at stake by risk state."""
     shown = "".join(
-        f'<div class="sg-total sg-state" style="--cause:{rhythm_words.COLOURS[state]}" data-state="{state}">'
-        f"<b>{number:,}</b><span>{rhythm_words.STATES[state].lower()}</span>"
+        f'<div class="sg-total sg-state" style="--cause:{rhythm_text.COLOURS[state]}" data-state="{state}">'
+        f"<b>{number:,}</b><span>{rhythm_text.STATES[state].lower()}</span>"
         f"<em>{money.short(stake)} at stake</em></div>"
         for state, (number, stake) in states.items()
     )
@@ -52,8 +52,8 @@ def table(found: RiskList, rows: Ints, known: Personas, money: Money, as_of: dat
 
 def state_label(state: RiskState) -> str:
     """A risk state on a tinted label."""
-    tint = f'style="--cause:{rhythm_words.COLOURS[state]}"'
-    return f'<span class="sg-why" {tint}>{rhythm_words.STATES[state]}</span>'
+    tint = f'style="--cause:{rhythm_text.COLOURS[state]}"'
+    return f'<span class="sg-why" {tint}>{rhythm_text.STATES[state]}</span>'
 
 
 def rule(window_days: int | None) -> str:
@@ -76,8 +76,8 @@ def _row(found: RiskList, row: int, known: Personas, money: Money, as_of: dateti
     own, customers = found.own(row), found.customers
     return (
         f"<tr><td>{customer_link(customers.customer_id.of(row), as_of)}</td>"
-        f"<td>{rhythm_words.reason(own.gap_days, own.silent_days)}</td>"
-        f'<td>{state_label(own.state)} <span class="sg-note">{rhythm_words.when(own, found.event_time)}</span></td>'
+        f"<td>{rhythm_text.reason(own.gap_days, own.silent_days)}</td>"
+        f'<td>{state_label(own.state)} <span class="sg-note">{rhythm_text.when(own, found.event_time)}</span></td>'
         f'<td class="sg-right"><b>{money.exact(own.at_stake)}</b>{_narrow("at stake")}</td>'
         f'<td class="sg-right">{style.percent(own.p_order, 1.0)}{_narrow("back within 90 days")}</td>'
         f"<td>{segment_dot(look_up(known, customers.segment.of(row)))}</td>"
@@ -102,4 +102,4 @@ def _by_time(found: RiskList, row: int, known: Personas) -> str:
 
 
 def _day(at: datetime, now: datetime) -> str:
-    return rhythm_words.BEYOND if at - now > rhythm_words.FORESEEABLE else style.date(max(at, now))
+    return rhythm_text.BEYOND if at - now > rhythm_text.FORESEEABLE else style.date(max(at, now))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from dashboard.at_risk import check_markup, checked, markup, past_people, risk_cache
 from dashboard.at_risk.past_people import PastPeople
-from dashboard.shared import controls, downloads, elements, page, rhythm_words, style
+from dashboard.shared import controls, downloads, elements, page, rhythm_text, style
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.reading import progress
@@ -85,7 +85,7 @@ def _filters(found: RiskList, moment: Moment) -> Wanted:
     states: list[RiskState] = st.pills(
         "Risk state",
         [*RISK_STATES],
-        format_func=rhythm_words.STATES.__getitem__,
+        format_func=rhythm_text.STATES.__getitem__,
         selection_mode="multi",
         key=STATE,
         bind="query-params",

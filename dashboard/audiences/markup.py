@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from dashboard.shared import rhythm_words, style
+from dashboard.shared import rhythm_text, style
 from dashboard.shared.elements import customer_link, segment_dot
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
@@ -70,8 +70,8 @@ def _row(found: FoundMembers, row: int, known: Personas, money: Money, as_of: da
     state, stake = "", ""
     if own is not None and own.state[row] != NO_STATE:
         name = RISK_STATES[int(own.state[row])]
-        tint = f'style="--cause:{rhythm_words.COLOURS[name]}"'
-        state = f'<span class="sg-why" {tint}>{rhythm_words.STATES[name]}</span>'
+        tint = f'style="--cause:{rhythm_text.COLOURS[name]}"'
+        state = f'<span class="sg-why" {tint}>{rhythm_text.STATES[name]}</span>'
         stake = f"<b>{money.exact(float(own.stake.money[row]))}</b>{_narrow('at stake')}"
     days = 0 if stays is None else int(stays.recency_days[row])
     ordered = f"{many(days, 'day')} ago" if days else "today"

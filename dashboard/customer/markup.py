@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.shared import elements, predicted_words, rhythm_words, style, typical_text
+from dashboard.shared import elements, predicted_words, rhythm_text, style, typical_text
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.predicted import Predicted
@@ -84,10 +84,10 @@ def advice(who: Portrait, known: Personas, money: Money) -> str:
     """The persona's description and recommended action, what is typical of it, and where the customer does not fit."""
     persona = look_up(known, who.segment)
     text = f'<div class="sg-note">{escape(persona.description)} <b>{escape(persona.action)}</b></div>'
-    instead = None if who.rhythm is None else rhythm_words.ADVICE.get(who.rhythm.state)
+    instead = None if who.rhythm is None else rhythm_text.ADVICE.get(who.rhythm.state)
     # Advice for good customers would be wrong for one who has stopped; that for others is about those who have.
     if who.rhythm is not None and instead is not None and is_good(persona.id):
-        state = rhythm_words.STATES[who.rhythm.state].lower()
+        state = rhythm_text.STATES[who.rhythm.state].lower()
         usual = f"The usual advice for {persona.name} does not hold for a customer who is {state}."
         text = f'<div class="sg-note sg-unusual"><b>{escape(instead)}</b> {escape(usual)}</div>'
     if persona.typical is None or who.recency_days is None:
@@ -195,7 +195,7 @@ def _rhythm(who: Portrait, now: datetime, money: Money) -> str:
     if own is None:
         return ""
     return (
-        f'<p data-risk="{own.state}"><b>{rhythm_words.sentence(own, now)}.</b> '
+        f'<p data-risk="{own.state}"><b>{rhythm_text.sentence(own, now)}.</b> '
         f"At stake: {money.exact(own.at_stake)}.</p>"
     )
 

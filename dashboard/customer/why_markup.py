@@ -7,7 +7,7 @@ from dashboard.customer.why import Goal, SegmentReason, ShownOrder
 from dashboard.shared import elements, style
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
-from dashboard.shared.rhythm_words import BEYOND, FORESEEABLE
+from dashboard.shared.rhythm_text import BEYOND, FORESEEABLE
 from models.segment_model import Monetary
 from models.window_text import in_last_days
 from runtime.counts import many

@@ -8,7 +8,7 @@ import pandas as pd
 from dashboard.shared import elements, style, typical_text
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
-from dashboard.shared.rhythm_words import BEYOND, FORESEEABLE
+from dashboard.shared.rhythm_text import BEYOND, FORESEEABLE
 from runtime.counts import many
 from runtime.money import Money
 

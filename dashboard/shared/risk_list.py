@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.shared import rhythm_words
+from dashboard.shared import rhythm_text
 from dashboard.shared.rhythm import OwnRhythm, own_rhythm
 from data.postgres.customer_columns import Coded, CustomerColumns
 from models.rhythm.rhythm_model import RhythmModel
@@ -105,7 +105,7 @@ class RiskList:
                 "segment": _texts(customers.segment, rows),
                 "risk_state": [RISK_STATES[state] for state in found.state[rows].tolist()],
                 "state_since": dates["state_since"],
-                "reason": [rhythm_words.reason(None if np.isnan(gap) else gap, days) for gap, days in pairs],
+                "reason": [rhythm_text.reason(None if np.isnan(gap) else gap, days) for gap, days in pairs],
                 "money_at_stake": found.stake.money[rows].round(2),
                 "yearly_spend": found.stake.yearly_spend[rows].round(2),
                 "p_order_within_90_days": found.stake.p_order[rows].round(4),

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.customer import queries
 from dashboard.shared import style
-from dashboard.shared.rhythm_words import FORESEEABLE
+from dashboard.shared.rhythm_text import FORESEEABLE
 from data.contract.wire import Tick
 from data.postgres.tables import models, risk_changes
 from models.segment_model import SegmentModel
