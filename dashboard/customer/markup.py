@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.shared import elements, predicted_words, rhythm_text, style, typical_text
+from dashboard.shared import elements, predicted_text, rhythm_text, style, typical_text
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.predicted import Predicted
@@ -206,9 +206,9 @@ def _predicted(who: Portrait, now: datetime, money: Money) -> str:
         return ""
     is_lost = who.rhythm is not None and who.rhythm.state == "presumed_lost"
     sentences = (
-        predicted_words.chances(who.predicted),
-        predicted_words.NO_DAY if is_lost else predicted_words.next_order(who.predicted, now),
-        predicted_words.spend(who.predicted, money),
+        predicted_text.chances(who.predicted),
+        predicted_text.NO_DAY if is_lost else predicted_text.next_order(who.predicted, now),
+        predicted_text.spend(who.predicted, money),
     )
     return f'<p data-predicted="{who.predicted.within_90_days:.4f}">{escape(" ".join(sentences))}</p>'
 
