@@ -4,11 +4,11 @@ import pandas as pd
 
 from dashboard.live.throughput import Pace
 from dashboard.shared import elements, style, typical_text
+from dashboard.shared.labels import BY_TIME, LivePeriod, cause, in_order
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import cause_colour
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.words import BY_TIME, LivePeriod, cause, in_order
 from runtime.counts import many
 from runtime.money import Money
 

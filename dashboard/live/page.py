@@ -26,10 +26,10 @@ from dashboard.shared import (
 )
 from dashboard.shared.changes import ChangeFilter
 from dashboard.shared.flow_figures import sankey
+from dashboard.shared.labels import CAUSES, DEFAULT_WINDOW, WINDOWS, LivePeriod, cause, in_order
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, LivePeriod, cause, in_order
 from data.postgres import replay_control
 from models.segment_model import ModelError
 from runtime.money import Money

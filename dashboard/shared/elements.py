@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from dashboard.shared import style
+from dashboard.shared.labels import cause
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import cause_colour
 from dashboard.shared.reading import StreamProgress
 from dashboard.shared.rhythm_text import BEYOND, FORESEEABLE
 from dashboard.shared.trouble import Trouble
-from dashboard.shared.words import cause
 from runtime.counts import many
 from runtime.money import Money
 

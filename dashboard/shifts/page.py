@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Engine
 from dashboard.shared import changes, downloads, elements, flows, history, page, plotting, window_notes
 from dashboard.shared.changes import ENTRY, ChangeFilter
 from dashboard.shared.flow_figures import Measure, sankey
+from dashboard.shared.labels import CAUSES, DEFAULT_WINDOW, WINDOWS, cause
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas, look_up, personas
-from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause
 from dashboard.shifts import figures, markup, period_section, periods
 from dashboard.shifts.periods import CUSTOM, DayPeriod
 from data.postgres import model_registry

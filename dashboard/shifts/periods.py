@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from dashboard.shared.flows import midnight
-from dashboard.shared.words import WINDOWS
+from dashboard.shared.labels import WINDOWS
 
 CUSTOM = "custom"
 
@@ -31,7 +31,7 @@ class DayPeriod(NamedTuple):
 
 
 def preset(key: str, first: datetime, now: datetime) -> DayPeriod:
-    """One of :data:`dashboard.shared.words.WINDOWS`, cut to the history, which begins at ``first``."""
+    """One of :data:`dashboard.shared.labels.WINDOWS`, cut to the history, which begins at ``first``."""
     days = WINDOWS[key].days
     until = midnight(now) + timedelta(days=1)
     begin = midnight(first)

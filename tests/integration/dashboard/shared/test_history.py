@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event, insert, update
 
 from dashboard.shared import flows, reading
 from dashboard.shared.history import DailyHistory, daily, new_cache
-from dashboard.shared.words import WINDOWS
+from dashboard.shared.labels import WINDOWS
 from data.postgres.pruning import Retention, prune
 from data.postgres.tables import erasures, metadata, segment_changes, stream_progress
 from models.segment_model import SegmentModel

@@ -8,9 +8,9 @@ import pandas as pd
 
 from dashboard.live import markup
 from dashboard.live.throughput import Pace
+from dashboard.shared.labels import WINDOWS
 from dashboard.shared.personas import Persona, Personas
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.words import WINDOWS
 from models.typical import Typical, TypicalRange
 from tests.support.money import POUNDS
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.shared import flows
-from dashboard.shared.words import WINDOWS
+from dashboard.shared.labels import WINDOWS
 
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 FIRST = datetime(2011, 1, 1, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 from typing import get_args, get_type_hints
 
-from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause, in_order
+from dashboard.shared.labels import CAUSES, DEFAULT_WINDOW, WINDOWS, cause, in_order
 from data.contract.events import SegmentChange
 
 

@@ -1,4 +1,4 @@
-"""Words for the codes in the database, and for periods of time."""
+"""Labels of the codes in the database, and of periods of time."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -57,7 +57,7 @@ DEFAULT_WINDOW = "30"
 
 
 def cause(code: str) -> CauseText:
-    """The words for a cause; an unknown code is its own phrase."""
+    """The text about a cause; an unknown code is its own phrase."""
     return CAUSES.get(code) or CauseText(code.replace("_", " "), "")
 
 
