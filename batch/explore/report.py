@@ -7,7 +7,7 @@ from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
-from batch.explore import words
+from batch.explore import formats
 from batch.explore.chapters import ExploredSource
 from batch.explore.finding import Chapter, Finding
 from batch.explore.style import DARK, LIGHT
@@ -84,10 +84,10 @@ def _without_theme(finding: Finding) -> dict[str, object]:
 
 def _summary(source: ExploredSource) -> str:
     report = source.dataset.report
-    span = f"From {words.day(report.first)} to {words.day(report.last)}."
+    span = f"From {formats.day(report.first)} to {formats.day(report.last)}."
     if source.window_days is None:
         return span
-    days, end = last_days(source.window_days).replace("last ", ""), words.day(source.as_of)
+    days, end = last_days(source.window_days).replace("last ", ""), formats.day(source.as_of)
     return f"{span} Frequency, money and segments count {days} before {end}; all else is of all time."
 
 
@@ -99,7 +99,7 @@ def _totals(source: ExploredSource) -> str:
         (f"{report.customers:,}", "known customers"),
         (f"{report.sales:,}", "orders"),
         (f"{report.returns:,}", "credit notes"),
-        (words.amount(net, source.money), "net revenue"),
+        (formats.amount(net, source.money), "net revenue"),
     ]
     cells = "".join(f"<div><b>{escape(number)}</b><span>{what}</span></div>" for number, what in totals)
     return f'<div class="totals">{cells}</div>'
@@ -110,7 +110,7 @@ def _colophon(source: ExploredSource) -> str:
     fitted = int((source.profiles["frequency"] > 0).sum())
     return (
         f"Created by segue explore. Segments: model {source.model.version}, fitted on {many(fitted, 'customer')} "
-        f"as of {words.day(source.as_of)}, money {source.monetary}, transform {source.transform}, "
+        f"as of {formats.day(source.as_of)}, money {source.monetary}, transform {source.transform}, "
         f"recency in units of {source.model.recency_unit:g} days, "
         f"{_window(source)}seed {source.seed}. All chapters except data quality are about known customers only."
     )
