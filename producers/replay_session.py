@@ -27,7 +27,7 @@ from producers.section import Section, missing
 from producers.stop_signals import stop_signals
 
 _FLUSH_STEPS, _FLUSH_SECONDS = 50, 0.1
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _PATIENCE_SECONDS = 10.0
 
 
@@ -120,7 +120,7 @@ class ReplaySession(LogSession):
                 seen, since = offsets, now
             elif now - since > _PATIENCE_SECONDS:
                 return
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
 
 def other_datasets(postgres: Engine, dataset: str) -> list[str]:

@@ -31,7 +31,7 @@ TOPICS = Topics(workload.TOPIC, "changes", "segments", "dead-letters", "drift")
 _NO_BROKER = Brokers("simulated:1")
 _SESSION_SECONDS = 0.6
 _DRAIN_SECONDS = 30.0
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 # A worker compares its progress with the log every 20 s.
 _LOG_SECONDS = 60.0
 # What a ready worker never says of a partition.
@@ -150,7 +150,7 @@ class SimulatedHistory:
         world.faults.disarm()
         await world.pause(max(world.faults.last_at - world.now, 0.0) + 0.01)
         while not self._source.can_write and world.now < _LOG_SECONDS:
-            await world.pause(_LOOK_SECONDS)
+            await world.pause(_POLL_SECONDS)
         await self._drain()
 
     async def _drain(self) -> None:
@@ -161,7 +161,7 @@ class SimulatedHistory:
             if world.now > deadline or world.problems:
                 world.problem(f"not drained after {_DRAIN_SECONDS:.0f} s: {left}{self._reported()}")
                 return
-            await world.pause(_LOOK_SECONDS)
+            await world.pause(_POLL_SECONDS)
         world.trace("drained", shown=True)
         differences = checks.differences(self._server, outcome, rereads=self._source.is_reread)
         for text in [*differences, *self._letters.missing()]:
@@ -171,7 +171,7 @@ class SimulatedHistory:
             if world.now > deadline:
                 world.problem(f"everything has drained, but{reported}")
                 return
-            await world.pause(_LOOK_SECONDS)
+            await world.pause(_POLL_SECONDS)
 
     def _left(self, outcome: dict[int, ExpectedOutcome]) -> str:
         """What is still to be done; empty if everything has drained."""

@@ -31,7 +31,7 @@ from stream_app.storage.outbox import ChangeKey
 from stream_app.worker_config import WorkerConfig
 
 _START_SECONDS = 0.05
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 # Few offsets, as the topics of a history are short.
 _LOOK_BACK = 4
 
@@ -99,7 +99,7 @@ class SimulatedWorker:
         world = self._world
         await world.pause(world.latency())
         while self._broker.is_away or self._config.topics.transactions not in self._broker.topic_ids:
-            await world.pause(_LOOK_SECONDS)
+            await world.pause(_POLL_SECONDS)
         consumer = Consumer(world, self._broker, self._config.topics.transactions, self._fetch_size)
         metrics = WatchedMetrics(world)
         metrics.log_end = consumer.log_end

@@ -26,8 +26,8 @@ from services.ingest.outcomes import Passed, Rejected
 log = structlog.get_logger(__name__)
 
 _MOST_RECORDS = 1_000
-_READ_SECONDS = 0.5
-_LOOK_SECONDS, _FIRST_LOOK_SECONDS = 5.0, 2.0
+_POLL_SECONDS = 0.5
+_LAG_SECONDS, _FIRST_LAG_SECONDS = 5.0, 2.0
 _REPORT_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 
@@ -116,14 +116,14 @@ class IngestService:
 
     def _ingest(self, source: IngestSource, sink: IngestSink) -> None:
         # A missing right shows within a moment: until then nobody knows whether ingestion works.
-        looked = time.monotonic() - _LOOK_SECONDS + _FIRST_LOOK_SECONDS
+        looked = time.monotonic() - _LAG_SECONDS + _FIRST_LAG_SECONDS
         reported = 0.0
         while not self._stopped.is_set():
-            records = source.read(_MOST_RECORDS, _READ_SECONDS)
+            records = source.read(_MOST_RECORDS, _POLL_SECONDS)
             if records and not self._handled(records, source, sink):
                 return
             now = time.monotonic()
-            if now - looked > _LOOK_SECONDS:
+            if now - looked > _LAG_SECONDS:
                 looked = now
                 self.health.working(source.lag())
             if now - reported > _REPORT_SECONDS:

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 #: Maximum number of changes that are read and not done.
 WINDOW = 1_000
-_READ_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 _SAVE_SECONDS = 0.5
 
 T = TypeVar("T")
@@ -124,7 +124,7 @@ class Webhook:
             while self._not_done >= WINDOW:
                 self._room.clear()
                 await self._room.wait()
-            records = await _in(thread, reader.read, WINDOW - self._not_done, _READ_SECONDS)
+            records = await _in(thread, reader.read, WINDOW - self._not_done, _POLL_SECONDS)
             for record, left_out in zip(records, await self._left_out(thread, records), strict=True):
                 self._add(record, left_out)
 

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 _RELEASE_SECONDS = 3.0
 _CLAIM_SECONDS = 5.0
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 _SUSPICION_SECONDS = 2.0
 _LOG_CHECK_SECONDS = 20.0
 
@@ -107,7 +107,7 @@ class PartitionAssignment:
         """
         looks: dict[TP, tuple[Gap, int]] = {}
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
             for partition, (task, _) in list(self._running.items()):
                 fetched_to = self._fetcher.fetched_to(partition)
                 if not task.idle or fetched_to is None or fetched_to <= task.next_offset:
@@ -127,7 +127,7 @@ class PartitionAssignment:
         """
         checked: dict[TP, float] = {}
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
             now = self._context.clock()
             for partition, (task, _) in list(self._running.items()):
                 age = now - checked.setdefault(partition, now)
