@@ -26,7 +26,7 @@ from dashboard.shared import (
 )
 from dashboard.shared.changes import ChangeFilter
 from dashboard.shared.flow_figures import sankey
-from dashboard.shared.labels import CAUSES, DEFAULT_WINDOW, WINDOWS, LivePeriod, cause, in_order
+from dashboard.shared.labels import CAUSES, DEFAULT_PERIOD, PERIODS, LivePeriod, cause, in_order
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.reading import StreamProgress
@@ -39,14 +39,14 @@ SUBTITLE = "The current event time, the size of each segment, and why customers 
 REFRESH_SECONDS = 2
 LATEST = 12
 # Keys of the session state; those of the controls are URL parameters, too.
-WINDOW, LAST_KNOWN, SAMPLES = "live_window", "live_last_known", "live_samples"
+PERIOD, LAST_KNOWN, SAMPLES = "live_window", "live_last_known", "live_samples"
 CAUSE, SEGMENT, FOLLOW = "live_causes", "live_segments", "live_follow"
 
 
 class LiveChoice(NamedTuple):
-    """What the reader has chosen: the time window, and which changes to list."""
+    """What the reader has chosen: the period, and which changes to list."""
 
-    window: LivePeriod
+    period: LivePeriod
     causes: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
 
@@ -106,8 +106,8 @@ def read(engine: Engine, choice: LiveChoice) -> LiveData | trouble.Trouble:
 
 def _choice() -> LiveChoice:
     chosen = st.session_state
-    window = WINDOWS[chosen.get(WINDOW, DEFAULT_WINDOW)]
-    return LiveChoice(window, tuple(chosen.get(CAUSE, ())), tuple(chosen.get(SEGMENT, ())))
+    period = PERIODS[chosen.get(PERIOD, DEFAULT_PERIOD)]
+    return LiveChoice(period, tuple(chosen.get(CAUSE, ())), tuple(chosen.get(SEGMENT, ())))
 
 
 def _refresh(engine: Engine, money: Money) -> None:
@@ -118,7 +118,7 @@ def _refresh(engine: Engine, money: Money) -> None:
         live = read(engine, choice)
     except (SQLAlchemyError, ModelError) as error:
         opening.empty()
-        _draw_trouble(trouble.from_error(error, engine.url), choice.window, money)
+        _draw_trouble(trouble.from_error(error, engine.url), choice.period, money)
         return
     opening.empty()
     if isinstance(live, trouble.Trouble):
@@ -126,22 +126,22 @@ def _refresh(engine: Engine, money: Money) -> None:
     elif live.is_empty:
         st.html(elements.trouble(trouble.SEGMENTS_WITHOUT_CUSTOMERS))
         no_flows = flows.flows(live.days)
-        st.html(markup.segment_cards(live.sizes, no_flows, live.personas, choice.window, money))
+        st.html(markup.segment_cards(live.sizes, no_flows, live.personas, choice.period, money))
     else:
         _remember(live)
-        _draw(live, choice.window, money)
+        _draw(live, choice.period, money)
         if _choice() != choice:
             # The URL sets the controls, which are drawn after the data was read.
             st.rerun()
 
 
-def _draw_trouble(state: trouble.Trouble, window: LivePeriod, money: Money) -> None:
+def _draw_trouble(state: trouble.Trouble, period: LivePeriod, money: Money) -> None:
     last_known: LiveData | None = st.session_state.get(LAST_KNOWN)
     if last_known is None:
         st.html(elements.trouble(state))
     else:
         st.html(elements.banner(state))
-        _draw(last_known, window, money)
+        _draw(last_known, period, money)
 
 
 def _remember(live: LiveData) -> None:
@@ -151,20 +151,20 @@ def _remember(live: LiveData) -> None:
     st.session_state[LAST_KNOWN] = live
 
 
-def _draw(live: LiveData, window: LivePeriod, money: Money) -> None:
+def _draw(live: LiveData, period: LivePeriod, money: Money) -> None:
     money = money.of(live.progress.currency)
-    since = flows.window_start(live.progress.watermark, window.days)
+    since = flows.window_start(live.progress.watermark, period.days)
     inside = flows.between(live.days, since)
     moved = flows.flows(inside)
     chosen = as_of.shows_now("Live", live.progress.watermark)
     _head(live, st.session_state[SAMPLES], money, chosen)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.html(elements.title("Segments", f"Net change, arrivals and departures {window.phrase}"))
-        _window_control()
+        st.html(elements.title("Segments", f"Net change, arrivals and departures {period.phrase}"))
+        _period_control()
     page.note_if(live.note)
-    st.html(markup.segment_cards(live.sizes, moved, live.personas, window, money))
-    _movements(moved, live.personas, window, money)
-    _rhythm(flows.rhythm(inside, since, window.bin_days), window)
+    st.html(markup.segment_cards(live.sizes, moved, live.personas, period, money))
+    _movements(moved, live.personas, period, money)
+    _rhythm(flows.rhythm(inside, since, period.bin_days), period)
     st.html(elements.title("Latest changes"))
     _stream_filters(live.personas)
     if live.latest.empty:
@@ -186,35 +186,35 @@ def _head(live: LiveData, samples: Samples, money: Money, chosen: datetime | Non
     st.html(markup.totals(live.progress, int(live.sizes["customers"].sum())))
 
 
-def _window_control() -> None:
+def _period_control() -> None:
     st.segmented_control(
         "How many event days to look back",
-        list(WINDOWS),
-        format_func=lambda key: WINDOWS[key].label,
-        default=DEFAULT_WINDOW,
+        list(PERIODS),
+        format_func=lambda key: PERIODS[key].label,
+        default=DEFAULT_PERIOD,
         required=True,
-        key=WINDOW,
+        key=PERIOD,
         bind="query-params",
         label_visibility="collapsed",
     )
 
 
-def _movements(moved: pd.DataFrame, known: Personas, window: LivePeriod, money: Money) -> None:
+def _movements(moved: pd.DataFrame, known: Personas, period: LivePeriod, money: Money) -> None:
     why, where = st.columns([1, 1.3], gap="large")
     with why:
         st.html(elements.title("Why customers move"))
-        st.html(markup.cause_bars(moved, window))
+        st.html(markup.cause_bars(moved, period))
     with where:
-        st.html(elements.title("Moves between segments", f"Customers who moved {window.phrase}; no first segments"))
+        st.html(elements.title("Moves between segments", f"Customers who moved {period.phrase}; no first segments"))
         streams = sankey(moved[moved["from_segment"] != ""], known, money)
         alt = "Streams of customers from the segment they left to the one they entered"
         st.plotly_chart(streams, key="streams", config=plotting.CONFIG, alt=alt)
 
 
-def _rhythm(rhythm: pd.DataFrame, window: LivePeriod) -> None:
-    bar = f"Each bar is one {'day' if window.bin_days == 1 else 'week'} of event time."
+def _rhythm(rhythm: pd.DataFrame, period: LivePeriod) -> None:
+    bar = f"Each bar is one {'day' if period.bin_days == 1 else 'week'} of event time."
     st.html(elements.title("Changes over time") + elements.cause_legend(in_order(rhythm["cause"]), bar))
-    bars = figures.rhythm_bars(rhythm, window.bin_days)
+    bars = figures.rhythm_bars(rhythm, period.bin_days)
     st.plotly_chart(bars, key="rhythm", config=plotting.CONFIG, alt="Changes over event time, by cause")
 
 

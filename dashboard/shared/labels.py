@@ -37,23 +37,23 @@ class LivePeriod(NamedTuple):
 
     @property
     def phrase(self) -> str:
-        """The window within a sentence."""
+        """The period within a sentence."""
         return "since the beginning" if self.days is None else f"in the last {self.days} event days"
 
     @property
     def bin_days(self) -> int:
-        """How many days one bar of a chart over this window covers."""
+        """How many days one bar of a chart over this period covers."""
         return DAY if self.days is not None and self.days <= 90 else WEEK
 
 
-WINDOWS = {
+PERIODS = {
     "7": LivePeriod(7, "7 days"),
     "30": LivePeriod(30, "30 days"),
     "90": LivePeriod(90, "90 days"),
     "365": LivePeriod(365, "1 year"),
     "all": LivePeriod(None, "All"),
 }
-DEFAULT_WINDOW = "30"
+DEFAULT_PERIOD = "30"
 
 
 def cause(code: str) -> CauseText:

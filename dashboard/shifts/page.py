@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from dashboard.shared import changes, downloads, elements, flows, history, page, plotting, window_notes
 from dashboard.shared.changes import ENTRY, ChangeFilter
 from dashboard.shared.flow_figures import Measure, sankey
-from dashboard.shared.labels import CAUSES, DEFAULT_WINDOW, WINDOWS, cause
+from dashboard.shared.labels import CAUSES, DEFAULT_PERIOD, PERIODS, cause
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas, look_up, personas
@@ -73,12 +73,12 @@ def _draw(engine: Engine, moment: Moment) -> None:
 
 def _filters(moment: Moment, first: datetime) -> tuple[DayPeriod, list[str]]:
     now = moment.event_time
-    labels = {key: window.label for key, window in WINDOWS.items()} | {CUSTOM: "Dates"}
+    labels = {key: period.label for key, period in PERIODS.items()} | {CUSTOM: "Dates"}
     with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
         chosen = st.segmented_control(
             "Period (event time)",
             [*labels],
-            default=DEFAULT_WINDOW,
+            default=DEFAULT_PERIOD,
             format_func=labels.__getitem__,
             required=True,
             key=PERIOD,

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from dashboard.shared.flows import midnight
-from dashboard.shared.labels import WINDOWS
+from dashboard.shared.labels import PERIODS
 
 CUSTOM = "custom"
 
@@ -31,8 +31,8 @@ class DayPeriod(NamedTuple):
 
 
 def preset(key: str, first: datetime, now: datetime) -> DayPeriod:
-    """One of :data:`dashboard.shared.labels.WINDOWS`, cut to the history, which begins at ``first``."""
-    days = WINDOWS[key].days
+    """One of :data:`dashboard.shared.labels.PERIODS`, cut to the history, which begins at ``first``."""
+    days = PERIODS[key].days
     until = midnight(now) + timedelta(days=1)
     begin = midnight(first)
     return DayPeriod(begin if days is None else max(begin, until - timedelta(days=days)), until)
