@@ -35,7 +35,7 @@ class Futures(NamedTuple):
     money: Floats
 
 
-class Checked(NamedTuple):
+class CheckedIntervals(NamedTuple):
     """What the intervals of one campaign said.
 
     Parameters
@@ -56,8 +56,8 @@ class Checked(NamedTuple):
 class CheckedCampaign(NamedTuple):
     """What was said of one campaign: of the share of buyers, and of the money per customer."""
 
-    share: Checked
-    money: Checked
+    share: CheckedIntervals
+    money: CheckedIntervals
 
 
 def futures(book: OrderBook, begin: datetime, horizon: int, effect: float, seed: int) -> Futures:
@@ -140,9 +140,9 @@ def observed(found: Futures, held_out: Bools, days: int) -> Outcomes:
     )
 
 
-def _checked(difference: Difference, truth: Floats) -> Checked:
+def _checked(difference: Difference, truth: Floats) -> CheckedIntervals:
     low, high = difference.low, difference.high
-    return Checked(
+    return CheckedIntervals(
         alarm=bool(((low > 0) | (high < 0)).any()),
         covered=bool(((low <= truth) & (truth <= high)).all()),
         width=float(high[-1] - low[-1]) / 2,

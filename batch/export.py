@@ -6,7 +6,7 @@ from pathlib import Path
 from batch.choices import Format
 from batch.pipeline import sklearn_pipeline
 from models.segment_model import ModelError, SegmentModel, to_json
-from models.window_words import last_days
+from models.window_text import last_days
 
 
 def write_model(model: SegmentModel, path: Path, form: Format) -> None:

@@ -37,7 +37,7 @@ from models.trailing_window import with_window
 from models.typical import METADATA_KEY as TYPICAL_KEY
 from models.typical import typical_ranges
 from models.units import Floats, Ints
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.errors import Hint, SegueError
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")

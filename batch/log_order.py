@@ -20,7 +20,7 @@ _LONG_AGO = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)
-class Log:
+class AppliedLog:
     """The transactions that the stream has applied, and the activations, by partition.
 
     Parameters
@@ -39,12 +39,13 @@ class Log:
     first_models: pd.Series
 
     @classmethod
-    def of(cls, applied: pd.DataFrame, stream: StreamState) -> "Log":
+    def of(cls, applied: pd.DataFrame, stream: StreamState) -> "AppliedLog":
         """The log, as far as the dataset's applied transactions and the stream's tables show it."""
-        home = stream.customers.drop_duplicates("customer_id").set_index("customer_id")["partition"]
-        rows = applied[applied["customer_id"].isin(home.index)]
+        partition_by_customer = stream.customers.drop_duplicates("customer_id").set_index("customer_id")["partition"]
+        rows = applied[applied["customer_id"].isin(partition_by_customer.index)]
         rows = rows.assign(
-            partition=home.reindex(rows["customer_id"]).array, moment=rows["occurred_at"].astype("int64")
+            partition=partition_by_customer.reindex(rows["customer_id"]).array,
+            moment=rows["occurred_at"].astype("int64"),
         )
         rows["place"] = rows.groupby("partition").cumcount()
         active = stream.progress.rename(columns={"model_since": "since"})[["partition", "model_version", "since"]]
@@ -94,7 +95,7 @@ class Log:
         return pd.Series([by_activation[key] for key in keys], at, dtype="int64")
 
 
-def activation_places(log: Log, changes: pd.DataFrame) -> dict[tuple[int, int], tuple[int, int]]:
+def activation_places(log: AppliedLog, changes: pd.DataFrame) -> dict[tuple[int, int], tuple[int, int]]:
     """The first and the last possible place of each activation, by partition and number.
 
     Transactions up to the watermark of an activation are before it, those after the next one's are behind it. In

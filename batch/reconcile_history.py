@@ -10,7 +10,7 @@ from batch.chains import first_sequences
 from batch.differences import NONE_FOUND, differences, unequal
 from batch.history import CHANGE, expected_changes
 from batch.ledger import KEY, watermarks
-from batch.log_order import Log, activation_places
+from batch.log_order import AppliedLog, activation_places
 from batch.scorer import Scorer, Scorers
 from data.kafka.partitioner import partition_of
 from data.postgres.frames import MOMENT
@@ -57,14 +57,14 @@ def check_history(dataset: pd.DataFrame, stream: StreamState, models: dict[str, 
     applied = dataset[~dataset["customer_id"].isin(revised)].merge(stream.transactions[KEY], on=KEY)
     stream = stream.without(revised)
     scorers = {version: Scorer.of(model) for version, model in models.items()}
-    log = Log.of(applied, stream)
+    log = AppliedLog.of(applied, stream)
     expected = _Expectation(log, stream, scorers).changes()
     found = _compared(expected, stream)
     excused = _excused(found, stream)
     kept = found[~found["customer_id"].isin(excused)]
     customers = log.transactions["customer_id"].drop_duplicates()
     compared = stream.changes[~stream.changes["customer_id"].isin(excused)]
-    others = [kept, *_homes(stream), *_positions(stream), *_countries(log, stream)]
+    others = [kept, *_wrong_partitions(stream), *_positions(stream), *_countries(log, stream)]
     return HistoryCheck(
         pd.concat([NONE_FOUND, *others], ignore_index=True),
         customers=int((~customers.isin(excused)).sum()),
@@ -80,7 +80,7 @@ def expected_history(dataset: pd.DataFrame, stream: StreamState, models: dict[st
     """
     applied = dataset.merge(stream.transactions[KEY], on=KEY)
     scorers = {version: Scorer.of(model) for version, model in models.items()}
-    changes = _Expectation(Log.of(applied, stream), stream, scorers).changes()
+    changes = _Expectation(AppliedLog.of(applied, stream), stream, scorers).changes()
     moments = pd.to_datetime(changes["effective_at"].astype("int64"), unit="us", utc=True)
     return changes.assign(effective_at=moments.astype(MOMENT))
 
@@ -89,7 +89,7 @@ def expected_history(dataset: pd.DataFrame, stream: StreamState, models: dict[st
 class _Expectation:
     """The expected changes, and the places of activations that fit the stored changes best."""
 
-    log: Log
+    log: AppliedLog
     stream: StreamState
     scorers: Scorers
 
@@ -193,25 +193,25 @@ def _excused(found: pd.DataFrame, stream: StreamState) -> frozenset[str]:
     explained, so that all of them count as differences.
     """
     differing = pd.Series(found["customer_id"].unique(), dtype="object")
-    home = stream.customers.drop_duplicates("customer_id").set_index("customer_id")["partition"]
-    partition = home.reindex(differing).set_axis(differing.index)
+    stored_partition = stream.customers.drop_duplicates("customer_id").set_index("customer_id")["partition"]
+    partition = stored_partition.reindex(differing).set_axis(differing.index)
     late = stream.progress.set_index("partition")["late"]
     counts = partition.groupby(partition).transform("size")
     explained = counts <= late.reindex(partition).set_axis(partition.index)
     return frozenset(differing[explained.fillna(False)])
 
 
-def _homes(stream: StreamState) -> list[pd.DataFrame]:
+def _wrong_partitions(stream: StreamState) -> list[pd.DataFrame]:
     """Customers and changes must be in the partition of the customer's key."""
     partitions = int(stream.progress["partition"].max()) + 1 if len(stream.progress) else 1
     found = []
     for what, rows in (("customer", stream.customers), ("history", stream.changes)):
         known = rows["customer_id"].drop_duplicates()
-        homes = pd.Series([partition_of(customer, partitions) for customer in known], known.array)
+        expected_partition = pd.Series([partition_of(customer, partitions) for customer in known], known.array)
         joined = pd.DataFrame(
             {
                 "customer_id": rows["customer_id"],
-                "partition_expected": homes.reindex(rows["customer_id"]).array,
+                "partition_expected": expected_partition.reindex(rows["customer_id"]).array,
                 "partition_actual": rows["partition"],
             }
         )
@@ -229,7 +229,7 @@ def _positions(stream: StreamState) -> list[pd.DataFrame]:
     return [differences("history", wrong["customer_id"], _named(wrong) + " position", "in order", wrong["position"])]
 
 
-def _countries(log: Log, stream: StreamState) -> list[pd.DataFrame]:
+def _countries(log: AppliedLog, stream: StreamState) -> list[pd.DataFrame]:
     """The country of a customer is that of the last transaction, which is not known for customers with late ones."""
     if "country" not in log.transactions:
         return []

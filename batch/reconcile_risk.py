@@ -48,14 +48,14 @@ def reconcile_risk(
     known = {rhythm.version: rhythm for rhythm in rhythms.values() if rhythm is not None}
     versions = stream.progress["model_version"].map(lambda version: getattr(rhythms.get(version), "version", None))
     active = pd.Series(versions.array, stream.progress["partition"], dtype=object)
-    home = stream.customers.drop_duplicates("customer_id").set_index("customer_id")["partition"]
+    partition_by_customer = stream.customers.drop_duplicates("customer_id").set_index("customer_id")["partition"]
     stored = stream.risk_states.merge(
-        home.rename("home"), left_on="customer_id", right_index=True, how="left"
+        partition_by_customer.rename("customer_partition"), left_on="customer_id", right_index=True, how="left"
     ).reset_index(drop=True)
     own = counted.reindex(stored["customer_id"])
     as_of = pd.concat([event_time.reindex(own.index), own["last_event_at"]], axis=1).max(axis=1)
     expected = _states(own, as_of, stored["rhythm_version"], known).assign(
-        rhythm_version=active.reindex(stored["home"]).array, partition=stored["home"].array
+        rhythm_version=active.reindex(stored["customer_partition"]).array, partition=stored["customer_partition"].array
     )
     joined = stored.join(expected.add_suffix("_expected")).rename(columns={name: f"{name}_actual" for name in expected})
     # Nothing says how a model that is gone decides; that its customers still wait is a difference already.
@@ -63,7 +63,7 @@ def reconcile_risk(
     return [
         *unequal("risk", joined, ["partition", "rhythm_version"]),
         *unequal("risk", joined[~unknown], ["state", "next_at"]),
-        _without_state(counted, home, active, stored),
+        _without_state(counted, partition_by_customer, active, stored),
         *_history(stream),
     ]
 
@@ -91,11 +91,11 @@ def _micros(moments: "pd.Series[pd.Timestamp]") -> Ints:
 
 
 def _without_state(
-    counted: pd.DataFrame, home: "pd.Series[int]", active: "pd.Series[str]", stored: pd.DataFrame
+    counted: pd.DataFrame, partition_by_customer: "pd.Series[int]", active: "pd.Series[str]", stored: pd.DataFrame
 ) -> pd.DataFrame:
     """Customers with an order, in partitions whose model predicts orders, who are in no risk state."""
-    rhythm = active.reindex(home).set_axis(home.index)
-    buyers = counted.index[counted["frequency"] > 0].intersection(home.index)
+    rhythm = active.reindex(partition_by_customer).set_axis(partition_by_customer.index)
+    buyers = counted.index[counted["frequency"] > 0].intersection(partition_by_customer.index)
     absent = buyers.difference(pd.Index(stored["customer_id"]))
     wanted = rhythm.reindex(absent).dropna()
     return differences("risk", wanted.index.to_series(), "rhythm_version", wanted, "missing")

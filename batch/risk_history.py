@@ -18,7 +18,7 @@ _STATES = ("on_rhythm", "due", "overdue", "presumed_lost")
 _FIRST_PURCHASE, _PURCHASE, _SILENCE = "first_purchase", "purchase", "silence"
 
 
-class RiskChange(NamedTuple):
+class PastRiskChange(NamedTuple):
     """One change of risk state; moments in microseconds, None for what is not there or never comes."""
 
     customer_id: str
@@ -71,7 +71,7 @@ def expected_risk_changes(orders: pd.DataFrame, until: "pd.Series[int]", model: 
     Returns
     -------
     DataFrame
-        The columns of :class:`RiskChange`, a customer's changes together and in order.
+        The columns of :class:`PastRiskChange`, a customer's changes together and in order.
     """
     ordered = orders.sort_values("customer_id", kind="stable").reset_index(drop=True)
     own = ordered.groupby("customer_id", sort=False)["moment"]
@@ -80,16 +80,16 @@ def expected_risk_changes(orders: pd.DataFrame, until: "pd.Series[int]", model: 
     frequency = own.cumcount() + 1
     histories = (each.to_numpy().astype(np.int64) for each in (first, ordered["moment"], frequency))
     moments = risk_moments(model, *histories)
-    found: list[RiskChange] = []
+    found: list[PastRiskChange] = []
     columns = (ordered["customer_id"], ordered["transaction_id"], ordered["moment"], ends, frequency, moments.tolist())
     for customer, transaction, last_at, ends_at, number, begins in zip(*columns, strict=True):
         before = found[-1] if found and found[-1].customer_id == customer else None
         stay = _Stay(transaction, last_at, max(ends_at, last_at), number, tuple(begins))
         found.extend(_changes(customer, before, stay))
-    return pd.DataFrame(found, columns=RiskChange._fields, dtype=object)
+    return pd.DataFrame(found, columns=PastRiskChange._fields, dtype=object)
 
 
-def _changes(customer: str, before: RiskChange | None, stay: _Stay) -> Iterator[RiskChange]:
+def _changes(customer: str, before: PastRiskChange | None, stay: _Stay) -> Iterator[PastRiskChange]:
     """The changes of one stay: perhaps one with the order, and then those by time alone."""
     cause = _FIRST_PURCHASE if stay.frequency == 1 else _PURCHASE
     causes = dict.fromkeys(stay.silences(), _SILENCE)
@@ -97,7 +97,7 @@ def _changes(customer: str, before: RiskChange | None, stay: _Stay) -> Iterator[
         state = _STATES[stay.state(moment)]
         if before is not None and before.to_state == state:
             continue
-        before = RiskChange(
+        before = PastRiskChange(
             customer,
             1 if before is None else before.sequence + 1,
             None if before is None else before.to_state,

@@ -55,7 +55,7 @@ def main() -> int:
 
 def _moments(connection: Connection, transactions: pd.DataFrame, dates: int, seed: int) -> list[datetime]:
     """Random moments, every second one a midnight."""
-    first, until = transactions["occurred_at"].min(), answerable(connection).until
+    first, until = transactions["occurred_at"].min(), answerable(connection).watermark
     seconds = np.random.default_rng(seed).integers(0, int((until - first).total_seconds()), dates).tolist()
     moments = sorted(first + pd.Timedelta(seconds=each) for each in seconds)
     whole = [moment.ceil("D") if number % 2 else moment for number, moment in enumerate(moments)]

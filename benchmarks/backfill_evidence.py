@@ -16,7 +16,7 @@ import pandas as pd
 
 from batch.history import CHANGE, expected_changes
 from batch.ledger import KEY
-from batch.risk_history import RiskChange, expected_risk_changes
+from batch.risk_history import PastRiskChange, expected_risk_changes
 from batch.scorer import Scorer
 from data.datasets.load import load
 from data.postgres import model_registry
@@ -30,12 +30,12 @@ from models.segment_model import SegmentModel
 from models.units import to_micros
 from runtime.settings import Settings
 from services.backfill.run import Backfill, backfill
-from stream_app.core.columns import Cause, Changes
+from stream_app.core.columns import Cause, SegmentChanges
 from stream_app.core.risk_columns import RiskCause, RiskChanges
 
 _NUMBERS = ("sequence", "effective_at", "recency_days", "frequency")
 _MONEY = ("monetary", "gross", "returned")
-_RISK = [*RiskChange._fields]
+_RISK = [*PastRiskChange._fields]
 _RISK_NUMBERS = ("sequence", "effective_at", "frequency", "last_purchase_at")
 
 
@@ -85,7 +85,7 @@ def _differ(what: str, ours: pd.DataFrame, expected: pd.DataFrame, published: in
 
 
 def _rows(
-    model: SegmentModel, customer_id: list[str], transaction_id: "pd.Series[str]", changes: Changes
+    model: SegmentModel, customer_id: list[str], transaction_id: "pd.Series[str]", changes: SegmentChanges
 ) -> pd.DataFrame:
     """The changes as the rows of :func:`batch.history.expected_changes`."""
     ids, orders = [*(segment.id for segment in model.segments), None], [*transaction_id, None]
@@ -126,20 +126,20 @@ def _risk_rows(customer_id: list[str], transaction_id: "pd.Series[str]", changes
 def _until(transactions: pd.DataFrame, found: Backfill) -> pd.DataFrame:
     """The orders that count, each once, with their moments in microseconds."""
     known = transactions.drop_duplicates(KEY)
-    known = known[known["occurred_at"] <= found.known.until]
+    known = known[known["occurred_at"] <= found.known.watermark]
     return known.assign(moment=known["occurred_at"].dt.as_unit("us").astype("int64"))
 
 
 def _expected_risk(transactions: pd.DataFrame, rhythm: RhythmModel, found: Backfill) -> pd.DataFrame:
     orders = transactions[transactions["kind"] == "sale"]
-    until = pd.Series(to_micros(found.known.until), pd.Index(orders["customer_id"].unique()))
+    until = pd.Series(to_micros(found.known.watermark), pd.Index(orders["customer_id"].unique()))
     return expected_risk_changes(orders, until, rhythm)
 
 
 def _expected(transactions: pd.DataFrame, model: SegmentModel, found: Backfill) -> pd.DataFrame:
     known = transactions.sort_values("customer_id", kind="stable")
     events = known.assign(model_version=model.version).reset_index(drop=True)
-    until = pd.Series(to_micros(found.known.until), pd.Index(events["customer_id"].unique()))
+    until = pd.Series(to_micros(found.known.watermark), pd.Index(events["customer_id"].unique()))
     return expected_changes(events, until, {model.version: Scorer.of(model)})
 
 

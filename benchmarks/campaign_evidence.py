@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from batch.campaign_evidence import Checked, CheckedCampaign, campaign, futures, simulated
+from batch.campaign_evidence import CheckedCampaign, CheckedIntervals, campaign, futures, simulated
 from batch.order_book import OrderBook, order_book
 from benchmarks.page_tables import table
 from data.datasets.dataset import Dataset
@@ -111,7 +111,7 @@ def _rows(effect: float, campaigns: list[CheckedCampaign]) -> list[list[str]]:
     return [[f"{100 * effect:.0f} points", name, *_numbers(checked, name)] for name, checked in measures.items()]
 
 
-def _numbers(checked: list[Checked], name: str) -> list[str]:
+def _numbers(checked: list[CheckedIntervals], name: str) -> list[str]:
     alarms, covered = (sum(getattr(each, field) for each in checked) for field in ("alarm", "covered"))
     width = float(np.mean([each.width for each in checked]))
     count = len(checked)

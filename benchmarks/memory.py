@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 STEPS = ("generate", "describe", "fit", "replay", "explore")
 HEAD = "| command | wall clock | CPU | peak memory | temporary files |\n|---|---:|---:|---:|---:|\n"
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
 class Cost(NamedTuple):
@@ -77,7 +77,7 @@ def _watched(folder: Path) -> Iterator[list[int]]:
     sizes, ended = [0], Event()
 
     def look() -> None:
-        while not ended.wait(_LOOK_SECONDS):
+        while not ended.wait(_POLL_SECONDS):
             sizes.append(_size(folder))
 
     watcher = Thread(target=look)

@@ -15,7 +15,7 @@ from batch.fit_dataset import fit_before
 from data.datasets.selection import choose, default_cutoff
 from runtime.settings import Settings
 from segue.local.soak.run import undisturbed
-from segue.local.soak.storm import Report, storm
+from segue.local.soak.storm import StormReport, storm
 
 AFTER_A_KILLED_WORKER = 10.0
 AFTER_ANY_OTHER_FAULT = 30.0
@@ -26,7 +26,7 @@ def bound(fault: str) -> float:
     return AFTER_A_KILLED_WORKER if "worker" in fault else AFTER_ANY_OTHER_FAULT
 
 
-def slowest(report: Report) -> dict[str, float]:
+def slowest(report: StormReport) -> dict[str, float]:
     """The longest recovery in seconds by kind of fault."""
     found: dict[str, float] = {}
     for strike in report.strikes:

@@ -21,7 +21,7 @@ from sqlalchemy import Engine, select
 
 from batch.fit_predictions import fit_with_predictions
 from batch.ledger import KEY
-from batch.risk_history import RiskChange, expected_risk_changes
+from batch.risk_history import PastRiskChange, expected_risk_changes
 from data.contract.events import RiskChanged
 from data.datasets.dataset import Dataset
 from data.datasets.load import load
@@ -38,7 +38,7 @@ from runtime.settings import Settings
 from tests.support.local_stack import Local, local, wait_until
 
 _MOMENTS = ("effective_at", "last_purchase_at", "next_at")
-_COLUMNS = [*RiskChange._fields]
+_COLUMNS = [*PastRiskChange._fields]
 
 
 def main() -> int:
@@ -89,7 +89,7 @@ def compare(run: Local, dataset: Dataset, rhythm: RhythmModel) -> int:
 
 
 def _stored(postgres: Engine) -> pd.DataFrame:
-    """All rows of risk_changes, as :class:`batch.risk_history.RiskChange`."""
+    """All rows of risk_changes, as :class:`batch.risk_history.PastRiskChange`."""
     table = risk_changes.c
     columns = [micros(table[name]).label(name) if name in _MOMENTS else table[name].label(name) for name in _COLUMNS]
     with postgres.connect() as connection:

@@ -32,7 +32,7 @@ from runtime.money import Money
 from runtime.settings import Settings
 
 
-class Entry(NamedTuple):
+class MenuEntry(NamedTuple):
     """A page in the menu: the function that draws it, its title, its Material symbol and its path."""
 
     show: Callable[[Engine, Money], None]
@@ -43,17 +43,17 @@ class Entry(NamedTuple):
 
 # In the order of the menu; the first one is the start page.
 PAGES = (
-    Entry(at_risk.show, "At risk", "trending_down", "at_risk"),
-    Entry(audiences.show, "Audiences", "groups", "audiences"),
-    Entry(live.show, "Live", "sensors", "live"),
-    Entry(shifts.show, "Shifts", "sync_alt", "shifts"),
-    Entry(segments.show, "Segments", "bubble_chart", "segments"),
-    Entry(campaigns.show, "Campaigns", "campaign", "campaigns"),
-    Entry(customer.show, "Customer", "person", "customer"),
-    Entry(simulator.show, "Simulator", "science", "simulator"),
-    Entry(exploration.show, "Data", "bar_chart", "data"),
-    Entry(model.show, "Model & drift", "hub", "model"),
-    Entry(operations.show, "Operations", "monitor_heart", "operations"),
+    MenuEntry(at_risk.show, "At risk", "trending_down", "at_risk"),
+    MenuEntry(audiences.show, "Audiences", "groups", "audiences"),
+    MenuEntry(live.show, "Live", "sensors", "live"),
+    MenuEntry(shifts.show, "Shifts", "sync_alt", "shifts"),
+    MenuEntry(segments.show, "Segments", "bubble_chart", "segments"),
+    MenuEntry(campaigns.show, "Campaigns", "campaign", "campaigns"),
+    MenuEntry(customer.show, "Customer", "person", "customer"),
+    MenuEntry(simulator.show, "Simulator", "science", "simulator"),
+    MenuEntry(exploration.show, "Data", "bar_chart", "data"),
+    MenuEntry(model.show, "Model & drift", "hub", "model"),
+    MenuEntry(operations.show, "Operations", "monitor_heart", "operations"),
 )
 
 

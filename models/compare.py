@@ -11,7 +11,7 @@ from models.units import Floats
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """Two models on the same customers.
 
     Parameters
@@ -42,7 +42,7 @@ class Comparison:
 
 def compare(
     profiles: pd.DataFrame, before: SegmentModel, after: SegmentModel, profiles_before: pd.DataFrame | None = None
-) -> Comparison:
+) -> ModelComparison:
     """Score profiles, as :func:`batch.profiles.profiles_as_of` returns them, under two models.
 
     Parameters
@@ -69,7 +69,7 @@ def compare(
         index=list(before.index), columns=list(after.index), fill_value=0
     )
     movers = both[both["before"] != both["after"]].sort_values("monetary", ascending=False, kind="stable")
-    return Comparison(before, after, matrix, movers)
+    return ModelComparison(before, after, matrix, movers)
 
 
 def segment_ids(profiles: pd.DataFrame, model: SegmentModel) -> pd.Series:

@@ -33,16 +33,14 @@ NEVER = np.iinfo(np.int64).max
 HORIZON_DAYS = 100_000
 
 
-class NextChange(NamedTuple):
+class NextDecay(NamedTuple):
     """The recency in days at which the change becomes true, and the new segment; ``NEVER`` and -1 if there is none."""
 
     recency_days: Ints
     segment: Ints
 
 
-def next_change(
-    model: SegmentModel, segment: Ints, recency_days: Ints, frequency: Ints, monetary: Floats
-) -> NextChange:
+def next_change(model: SegmentModel, segment: Ints, recency_days: Ints, frequency: Ints, monetary: Floats) -> NextDecay:
     """The first whole day after ``recency_days`` on which each of n customers is in another segment.
 
     Frequency and monetary value stay as they are: expiries under a model with a window are no matter of recency. A
@@ -90,17 +88,17 @@ def next_change(
         leaves[unsure[left]], stays[unsure[~left]] = middle[left], middle[~left]
         target[unsure] = scored(unsure, leaves[unsure])
         unsure = unsure[leaves[unsure] - stays[unsure] > 1]
-    return NextChange(np.where(changes, leaves, NEVER), np.where(changes, target, NO_SEGMENT))
+    return NextDecay(np.where(changes, leaves, NEVER), np.where(changes, target, NO_SEGMENT))
 
 
 def _of_active(
     model: SegmentModel, active: Bools, segment: Ints, recency_days: Ints, frequency: Ints, monetary: Floats
-) -> NextChange:
+) -> NextDecay:
     """:func:`next_change`, which inactive customers never have."""
     days, target = np.full(len(active), NEVER), np.full(len(active), NO_SEGMENT)
     found = next_change(model, segment[active], recency_days[active], frequency[active], monetary[active])
     days[active], target[active] = found
-    return NextChange(days, target)
+    return NextDecay(days, target)
 
 
 def _border_days(model: SegmentModel, segment: Ints, off_axis: Floats) -> Ints:

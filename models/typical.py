@@ -20,7 +20,7 @@ METADATA_KEY = "typical"
 SHARES = (0.01, 0.1, 0.9, 0.99)
 
 
-class Range(NamedTuple):
+class TypicalRange(NamedTuple):
     """Values that customers of a segment really have: at each of :data:`SHARES`."""
 
     least: float
@@ -42,9 +42,9 @@ class Range(NamedTuple):
 class Typical(Struct, frozen=True):
     """The ranges of a segment: recency in days, frequency in sales, monetary value in currency units."""
 
-    recency: Range
-    frequency: Range
-    monetary: Range
+    recency: TypicalRange
+    frequency: TypicalRange
+    monetary: TypicalRange
 
     def misfits(self, recency: float, frequency: float, monetary: float) -> list[str]:
         """The features in which a customer does not fit the segment, in the order of :data:`FEATURES`."""
@@ -64,13 +64,15 @@ def typical_ranges(segments: list[str], numbers: Ints, customers: Population) ->
     --------
     >>> everybody = Population(np.arange(1, 101), np.full(100, 2), np.full(100, 9.5))
     >>> typical_ranges(["loyal"], np.zeros(100, dtype=np.int64), everybody)["loyal"].recency
-    Range(least=1.0, low=10.0, high=91.0, most=100.0)
+    TypicalRange(least=1.0, low=10.0, high=91.0, most=100.0)
     """
     ranges = {}
     for number, segment in enumerate(segments):
         own = customers.where(numbers == number)
         if len(own):
-            ranges[segment] = Typical(Range.of(own.recency), Range.of(own.frequency), Range.of(own.monetary))
+            ranges[segment] = Typical(
+                TypicalRange.of(own.recency), TypicalRange.of(own.frequency), TypicalRange.of(own.monetary)
+            )
     return ranges
 
 

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine
 from data.datasets.dataset import Dataset
 from data.postgres import dead_letters, ledger_lookup, progress
 from models.units import from_micros, money_text
-from producers.dataset_contents import Content, contents
-from producers.records import FIRST_PERIOD, Period
+from producers.dataset_contents import DatasetContent, contents
+from producers.records import FIRST_PERIOD, SectionPeriod
 from producers.section import Section
 
 NOT_COME, APPLIED, DEAD_LETTER = 0, 1, 2
@@ -24,7 +24,7 @@ ShowDone = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Arrivals:
+class SectionArrivals:
     """What has come of a section, and what of it contradicts the stream.
 
     ``come`` has one byte for each transaction of the dataset: :data:`NOT_COME`, :data:`APPLIED` (it is in the ledger)
@@ -68,9 +68,9 @@ def arrivals(
     postgres: Engine,
     dataset: Dataset,
     section: Section,
-    period: Period = FIRST_PERIOD,
+    period: SectionPeriod = FIRST_PERIOD,
     show: ShowDone = lambda _: None,
-) -> Arrivals:
+) -> SectionArrivals:
     """Compare a section with the stream; ``show`` is called with the number of compared transactions."""
     come = bytearray(section.stop)
     with postgres.connect() as connection:
@@ -85,11 +85,16 @@ def arrivals(
                 example = example or f"{_named(chunk[at], period)} {reason}"
             number += len(chunk)
             show(number - section.start)
-    return Arrivals(bytes(come), contradictions, example, watermark, is_new)
+    return SectionArrivals(bytes(come), contradictions, example, watermark, is_new)
 
 
 def _compare(
-    connection: Connection, chunk: list[Content], period: Period, rejected: set[bytes], number: int, come: bytearray
+    connection: Connection,
+    chunk: list[DatasetContent],
+    period: SectionPeriod,
+    rejected: set[bytes],
+    number: int,
+    come: bytearray,
 ) -> list[tuple[int, str]]:
     """Mark what has come of a chunk; returns the places in it that contradict the ledger, and how."""
     customers = [each.customer_id for each in chunk]
@@ -109,11 +114,11 @@ def _compare(
     return found
 
 
-def _named(content: Content, period: Period) -> str:
+def _named(content: DatasetContent, period: SectionPeriod) -> str:
     return f"{period.transaction_id(content.transaction_id)} of customer {content.customer_id}"
 
 
-def _content(content: Content | ledger_lookup.Known, shift: int = 0) -> str:
+def _content(content: DatasetContent | ledger_lookup.Known, shift: int = 0) -> str:
     moment = from_micros(content.occurred_at + shift)
     return f"a {content.kind} of {money_text(content.amount_units)} at {moment:%Y-%m-%d %H:%M:%S}"
 

@@ -15,7 +15,7 @@ from data.contract.change_events import EVENT_HEADERS
 from data.kafka.partitioner import partition_of
 from data.kafka.read_to_end import read_topic
 from data.kafka.record_writer import Refusals, WriteError, producer_config
-from data.postgres.campaigns import Campaign, Member
+from data.postgres.campaigns import Campaign, CampaignMember
 from runtime.brokers import Brokers
 
 _TRANSACTION_MS = 60_000
@@ -40,7 +40,7 @@ class CampaignTopic:
         self._brokers, self._topic, self._partitions = brokers, topic, partitions
         self._transactional = transactional
 
-    def write(self, campaign: Campaign, members: Iterable[Member]) -> bool:
+    def write(self, campaign: Campaign, members: Iterable[CampaignMember]) -> bool:
         """Write the assignments of a campaign, unless the topic has them; returns whether they were written now.
 
         Raises
@@ -106,7 +106,7 @@ class CampaignTopic:
                 return
 
 
-def _event(campaign: Campaign, member: Member) -> bytes:
+def _event(campaign: Campaign, member: CampaignMember) -> bytes:
     return assignment_event(
         campaign.name,
         member.customer_id,

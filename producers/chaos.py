@@ -16,7 +16,7 @@ import msgspec
 
 from models.units import MICROS_PER_DAY
 from producers.chaos_spec import Chaos
-from producers.records import Record
+from producers.records import ReplayRecord
 
 #: The reason with which a worker makes a dead letter of a known id with other content.
 CONFLICT = "a transaction with this id but other content is known"
@@ -61,7 +61,7 @@ class _Pending(NamedTuple):
 
     due: int
     order: int
-    record: Record
+    record: ReplayRecord
     made: Made
     held_back: bool = False
 
@@ -83,7 +83,7 @@ class Injection:
         """The same chaos from its beginning."""
         return Injection(self._chaos, self._seed)
 
-    def into(self, planned: Iterable[Record], event_end: int) -> Iterator[Record]:
+    def into(self, planned: Iterable[ReplayRecord], event_end: int) -> Iterator[ReplayRecord]:
         """The records of a section with chaos; the tick at ``event_end`` (micros) is the last record, as before."""
         for record in planned:
             if record.key is not None:
@@ -95,7 +95,7 @@ class Injection:
             self._watermark = max(self._watermark, record.due)
         yield from self._due_by(_END)
 
-    def _plan(self, record: Record, event_end: int) -> None:
+    def _plan(self, record: ReplayRecord, event_end: int) -> None:
         """Decide when a transaction is sent, and which extra records follow it."""
         next_tick = (record.due // MICROS_PER_DAY + 1) * MICROS_PER_DAY
         # Without a tick between the transaction and the last one, it could not be late.
@@ -115,7 +115,7 @@ class Injection:
             if self._happens(share):
                 self._push(due + self._random.randrange(_EXTRA_WITHIN), self._extra(record, made), made)
 
-    def _extra(self, record: Record, made: Made) -> Record:
+    def _extra(self, record: ReplayRecord, made: Made) -> ReplayRecord:
         value = record.value
         if made == "malformed":
             value = _broken(value, self._random)
@@ -126,11 +126,11 @@ class Injection:
     def _happens(self, share: float) -> bool:
         return share > 0 and self._random.random() < share
 
-    def _push(self, due: int, record: Record, made: Made, held_back: bool = False) -> None:
+    def _push(self, due: int, record: ReplayRecord, made: Made, held_back: bool = False) -> None:
         self._order += 1
         heapq.heappush(self._pending, _Pending(due, self._order, record._replace(due=due), made, held_back))
 
-    def _due_by(self, moment: int) -> Iterator[Record]:
+    def _due_by(self, moment: int) -> Iterator[ReplayRecord]:
         while self._pending and self._pending[0].due <= moment:
             pending = heapq.heappop(self._pending)
             yield pending.record

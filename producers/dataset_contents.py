@@ -13,7 +13,7 @@ WHERE number >= ? AND number < ? ORDER BY number
 """
 
 
-class Content(NamedTuple):
+class DatasetContent(NamedTuple):
     """What the ledger has of a transaction, too; ``occurred_at`` in micros, ``amount_units`` in ten-thousandths."""
 
     customer_id: str
@@ -28,12 +28,12 @@ def occurred_at(dataset: Dataset) -> Ints:
     return dataset.moments
 
 
-def contents(dataset: Dataset, start: int, stop: int) -> Iterator[list[Content]]:
+def contents(dataset: Dataset, start: int, stop: int) -> Iterator[list[DatasetContent]]:
     """The transactions number ``start`` up to ``stop`` in chunks of at most :data:`CHUNK`."""
     for begin in range(start, stop, CHUNK):
         yield _chunk(dataset, begin, min(begin + CHUNK, stop))
 
 
-def _chunk(dataset: Dataset, start: int, stop: int) -> list[Content]:
+def _chunk(dataset: Dataset, start: int, stop: int) -> list[DatasetContent]:
     # A cursor of its own: another one may be in the middle of reading the transactions.
-    return [Content(*row) for row in dataset.db.cursor().execute(_CONTENTS, [start, stop]).fetchall()]
+    return [DatasetContent(*row) for row in dataset.db.cursor().execute(_CONTENTS, [start, stop]).fetchall()]

@@ -12,8 +12,8 @@ from models.units import from_micros
 from producers.chaos import Injected
 from producers.dataset_contents import occurred_at
 from producers.pace import Speed
-from producers.plan import Plan
-from producers.records import Record, ticks
+from producers.plan import ReplayPlan
+from producers.records import ReplayRecord, ticks
 from producers.section import Section
 
 
@@ -35,7 +35,7 @@ class DryRun(msgspec.Struct, frozen=True):
     injected: dict[str, int] | None
 
 
-def summary(plan: Plan, topic: str, speed: Speed, rate: float | None) -> DryRun:
+def summary(plan: ReplayPlan, topic: str, speed: Speed, rate: float | None) -> DryRun:
     """What a plan would send. With chaos, all records are made, so that they can be counted."""
     injected = None
     if plan.injection is not None:
@@ -55,7 +55,7 @@ def summary(plan: Plan, topic: str, speed: Speed, rate: float | None) -> DryRun:
     )
 
 
-def json_lines(plan: Plan) -> Iterator[bytes]:
+def json_lines(plan: ReplayPlan) -> Iterator[bytes]:
     """The records of a plan, one JSON object with ``key`` and ``value`` each; a tick has no key.
 
     A value that is not JSON is in ``bytes`` instead, in Base64.
@@ -64,7 +64,7 @@ def json_lines(plan: Plan) -> Iterator[bytes]:
         yield msgspec.json.encode(_line(record)) + b"\n"
 
 
-def _line(record: Record) -> dict[str, object]:
+def _line(record: ReplayRecord) -> dict[str, object]:
     if record.key is None:
         return {"key": None, "value": {"type": "tick", **msgspec.to_builtins(Tick(from_micros(record.due)))}}
     key = record.key.decode()

@@ -11,7 +11,7 @@ from producers.log_session import LogSession
 from runtime.errors import Hint, SegueError
 
 _FLUSH_SECONDS = 30.0
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
 class ErasureError(SegueError):
@@ -47,11 +47,11 @@ def wait(session: LogSession, customer_id: str, partition: int, end: int) -> Non
         If the worker has refused it.
     """
     while progress.next_offsets(session.postgres, session.identity.log_id).get(partition, 0) < end:
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
     if not erasures.is_forgotten(session.postgres, customer_id):
         raise ErasureError(
             f"the worker has refused the erasure of {customer_id}, for example without the right control key",
             Hint.LIST_DEAD_LETTERS,
         )
     while erasures.waits_for_tombstone(session.postgres, customer_id):
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)

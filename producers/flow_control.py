@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 #: The default for the largest lag, in records.
 MAX_LAG = 10_000
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
 class FlowControl:
@@ -40,7 +40,7 @@ class FlowControl:
         self._high = high
         self._unreachable = unreachable
         self._closed = False
-        self._looked = -_LOOK_SECONDS
+        self._looked = -_POLL_SECONDS
         self.last_lag = 0
 
     def lag(self) -> float:
@@ -56,7 +56,7 @@ class FlowControl:
 
     def has_room(self, queued: int) -> bool:
         """Whether the producer may go on, given how many records it has queued and not sent yet."""
-        if time.monotonic() - self._looked >= _LOOK_SECONDS:
+        if time.monotonic() - self._looked >= _POLL_SECONDS:
             behind = self.lag() + queued
             self._closed = behind > (self._high / 2 if self._closed else self._high)
         return not self._closed

@@ -20,7 +20,7 @@ from runtime.brokers import Brokers
 from runtime.topics import Topics
 
 _FLUSH_SECONDS = 5.0
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
 class Connections(Protocol):
@@ -84,7 +84,7 @@ class CurrentOffsets:
         """The next offset by partition, for the partitions that have been claimed in this log."""
         offsets = progress.next_offsets(self._opened.postgres, self._log_id)
         now = time.monotonic()
-        if len(offsets) < self._opened.identity.partitions and now - self._looked > _LOOK_SECONDS:
+        if len(offsets) < self._opened.identity.partitions and now - self._looked > _POLL_SECONDS:
             self._looked = now
             self._log_id = self._opened.log.identity(self._config.log_id).log_id
         return offsets

@@ -20,7 +20,7 @@ from producers.log_session import LogSession
 from runtime.errors import Hint, SegueError
 
 _FLUSH_SECONDS = 30.0
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 
 
 class ActivationError(SegueError):
@@ -103,7 +103,7 @@ def wait(session: LogSession, activation: Activation, show: Callable[[Activation
         show(ActivationProgress(records, waiting, customers))
         if not records and not waiting:
             return
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _check_active(session: LogSession, activation: Activation) -> None:

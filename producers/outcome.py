@@ -14,7 +14,7 @@ from producers.offset_runs import OffsetRuns, Placed
 from runtime.counts import many
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class ReplayOutcome(msgspec.Struct, frozen=True):
     """What became of the transactions that a replay has sent.
 
     Parameters
@@ -111,7 +111,7 @@ class Accounting:
         """The stream before the replay."""
         return self._before
 
-    def outcome(self, sent: int, known: int) -> Outcome:
+    def outcome(self, sent: int, known: int) -> ReplayOutcome:
         """What became of ``sent`` transactions, of which ``known`` are repeats of what the ledger had or was sent."""
         after = progress.counters(self._postgres, self._log_id)
         letters, control_letters = self._dead_letters(after)
@@ -126,7 +126,7 @@ class Accounting:
             applied, duplicates = max(left - known, 0), min(known, left)
         else:
             applied, duplicates = self._gained(after, "transactions"), self._gained(after, "duplicates")
-        return Outcome(
+        return ReplayOutcome(
             sent=sent,
             applied=applied,
             duplicates=duplicates,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from models.units import MICROS_PER_DAY
-from producers.records import Period
+from producers.records import SectionPeriod
 from producers.section import Section
 
 #: The longest transaction id that leaves room for the number of a period.
@@ -14,7 +14,7 @@ LONGEST_ID = 56
 class Lap:
     """A period, and the section in its times."""
 
-    period: Period
+    period: SectionPeriod
     section: Section
 
 
@@ -29,4 +29,4 @@ def lap(section: Section, number: int) -> Lap:
     start, end = section.event_start + shift, section.event_end + shift
     if number > 1:
         start = section.event_end + shift - days * MICROS_PER_DAY
-    return Lap(Period(number, shift), replace(section, event_start=start, event_end=end))
+    return Lap(SectionPeriod(number, shift), replace(section, event_start=start, event_end=end))

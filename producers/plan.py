@@ -10,7 +10,7 @@ from itertools import count
 from data.datasets.dataset import Dataset
 from producers.chaos import Injection
 from producers.periods import Lap, lap
-from producers.records import Period, Record, records
+from producers.records import ReplayRecord, SectionPeriod, records
 from producers.section import Section
 
 Rest = Callable[[Lap], Section]
@@ -21,7 +21,7 @@ def _everything(each: Lap) -> Section:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReplayPlan:
     """The records of a replay.
 
     Parameters
@@ -47,13 +47,13 @@ class Plan:
         """The first section with something to send; None if nothing is left to send."""
         return next((section for section, _ in self._sections()), None)
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[ReplayRecord]:
         """All records, in the order in which they are sent; without an end if the plan loops without ``latest``."""
         for section, period in self._sections():
             planned = records(self.dataset, section, period)
             yield from planned if self.injection is None else self.injection.into(planned, section.event_end)
 
-    def _sections(self) -> Iterator[tuple[Section, Period]]:
+    def _sections(self) -> Iterator[tuple[Section, SectionPeriod]]:
         for number in count(1) if self.loop else (1,):
             each = lap(self.section, number)
             if number > 1 and self.latest is not None and each.section.event_end > self.latest:

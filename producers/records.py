@@ -20,7 +20,7 @@ from producers.section import Section
 PERIOD_MARK = "~"
 
 
-class Record(NamedTuple):
+class ReplayRecord(NamedTuple):
     """A record to be sent when event time (micros) reaches ``due``; without a key, it is a tick at ``due``.
 
     ``occurred_at`` is the moment of the transaction; ``due`` is later if the record is held back. ``known`` says that
@@ -35,7 +35,7 @@ class Record(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class SectionPeriod:
     """A repetition of a section: all its times are ``shift`` micros later, and its ids end with the period's number."""
 
     number: int = 1
@@ -54,10 +54,10 @@ class Period:
         return msgspec.structs.replace(transaction, transaction_id=identity, occurred_at=moment)
 
 
-FIRST_PERIOD = Period()
+FIRST_PERIOD = SectionPeriod()
 
 
-def records(dataset: Dataset, section: Section, period: Period = FIRST_PERIOD) -> Iterator[Record]:
+def records(dataset: Dataset, section: Section, period: SectionPeriod = FIRST_PERIOD) -> Iterator[ReplayRecord]:
     """The records of a section, whose moments are those of the period already; none of its ticks goes back.
 
     This is step 1 of ticks (docs/mechanisms/ticks.md).
@@ -68,7 +68,7 @@ def records(dataset: Dataset, section: Section, period: Period = FIRST_PERIOD) -
         for midnight in days_between(ticked, moment):
             yield tick(midnight)
             ticked = midnight
-        yield Record(moment, moment, transaction.customer_id.encode(), msgspec.json.encode(transaction), known)
+        yield ReplayRecord(moment, moment, transaction.customer_id.encode(), msgspec.json.encode(transaction), known)
     for moment in last_ticks(ticked, section.event_end):
         yield tick(moment)
 
@@ -83,12 +83,12 @@ def last_ticks(ticked: int, event_end: int) -> list[int]:
     return [*days_between(ticked, event_end - 1), *([event_end] if event_end >= ticked else [])]
 
 
-def tick(moment: int) -> Record:
+def tick(moment: int) -> ReplayRecord:
     """The record of a tick. Its value is written when it is sent."""
-    return Record(moment, moment, None, b"")
+    return ReplayRecord(moment, moment, None, b"")
 
 
-def _transactions(dataset: Dataset, section: Section, period: Period) -> Iterator[tuple[Transaction, bool]]:
+def _transactions(dataset: Dataset, section: Section, period: SectionPeriod) -> Iterator[tuple[Transaction, bool]]:
     transactions = dataset.wire_transactions(section.start, section.stop)
     for number, transaction in enumerate(transactions, section.start):
         if section.sends(number):

@@ -15,7 +15,7 @@ from producers.dataset_contents import occurred_at
 from producers.flow_control import FlowControl
 from producers.log_writer import LogWriter
 from producers.pace import STILL, EventClock, RateLimit, Speed
-from producers.records import Record, records
+from producers.records import ReplayRecord, records
 from producers.section import Section, split, whole
 
 __all__ = ["Replay", "Section", "SectionProgress", "ShowProgress", "occurred_at", "split", "whole"]
@@ -99,7 +99,7 @@ class Replay:
         """Whether :meth:`stop` has been called."""
         return self._stopped.is_set()
 
-    def run(self, section: Section, speed: Speed, planned: Iterable[Record] | None = None) -> int:
+    def run(self, section: Section, speed: Speed, planned: Iterable[ReplayRecord] | None = None) -> int:
         """Send a section, or other records in its place; returns how many transactions were sent."""
         now = time.monotonic()
         progress = SectionProgress(section, speed, now, self._rate)
@@ -114,7 +114,7 @@ class Replay:
             self._controls.end(self._state(progress))
         return progress.sent
 
-    def _send(self, planned: Iterable[Record], progress: SectionProgress) -> bool:
+    def _send(self, planned: Iterable[ReplayRecord], progress: SectionProgress) -> bool:
         """Send every record at its time; False if the replay is stopped meanwhile."""
         for record in planned:
             if not self._wait_until(progress, record):
@@ -127,7 +127,7 @@ class Replay:
                 self.known += record.known
         return True
 
-    def _wait_until(self, progress: SectionProgress, record: Record) -> bool:
+    def _wait_until(self, progress: SectionProgress, record: ReplayRecord) -> bool:
         """Wait for event time and for the workers; False if the replay is stopped meanwhile."""
         # A record that is held back does not set event time back.
         progress.upcoming = max(progress.upcoming, record.due)

@@ -15,19 +15,19 @@ from data.postgres import progress, replay_control
 from data.postgres.replay_lock import ReplayLock
 from models.units import to_micros
 from producers import log_session
-from producers.arrivals import Arrivals, ShowDone, arrivals
+from producers.arrivals import SectionArrivals, ShowDone, arrivals
 from producers.control import ReplayControls
 from producers.flow_control import FlowControl
 from producers.log_session import CurrentOffsets, LogConfig, LogSession
 from producers.outcome import Accounting
 from producers.pace import Speed
-from producers.records import FIRST_PERIOD, Period, Record
+from producers.records import FIRST_PERIOD, ReplayRecord, SectionPeriod
 from producers.replay import Replay, ShowProgress
 from producers.section import Section, missing
 from producers.stop_signals import stop_signals
 
 _FLUSH_STEPS, _FLUSH_SECONDS = 50, 0.1
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _PATIENCE_SECONDS = 10.0
 
 
@@ -77,7 +77,7 @@ class ReplaySession(LogSession):
         speed: Speed,
         show: ShowProgress,
         rate: float | None = None,
-        planned: Iterable[Record] | None = None,
+        planned: Iterable[ReplayRecord] | None = None,
     ) -> ReplayResult:
         """Replay a section, or other records in its place; SIGINT or SIGTERM ends it between two transactions.
 
@@ -97,8 +97,8 @@ class ReplaySession(LogSession):
         return Accounting(self.postgres, self.identity.log_id, self.ends, self.writer.placed)
 
     def arrivals(
-        self, dataset: Dataset, section: Section, period: Period = FIRST_PERIOD, show: ShowDone = lambda _: None
-    ) -> Arrivals:
+        self, dataset: Dataset, section: Section, period: SectionPeriod = FIRST_PERIOD, show: ShowDone = lambda _: None
+    ) -> SectionArrivals:
         """What has come of a section. What is on its way to the workers has time to come first."""
         self._wait_for_workers()
         return arrivals(self.postgres, dataset, section, period, show)
@@ -120,7 +120,7 @@ class ReplaySession(LogSession):
                 seen, since = offsets, now
             elif now - since > _PATIENCE_SECONDS:
                 return
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
 
 def other_datasets(postgres: Engine, dataset: str) -> list[str]:

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 _PORTS_TO_TRY = 100
 
 
-class Answer(NamedTuple):
+class HealthResponse(NamedTuple):
     """The response to a request."""
 
     status: int
@@ -37,13 +37,13 @@ class Answer(NamedTuple):
 class Pages(Protocol):
     """The pages that a process provides."""
 
-    def alive(self) -> Answer:
+    def alive(self) -> HealthResponse:
         """Whether the process is alive."""
 
-    def ready(self) -> Answer:
+    def ready(self) -> HealthResponse:
         """Whether the process makes progress."""
 
-    def metrics(self) -> Answer:
+    def metrics(self) -> HealthResponse:
         """All metrics in Prometheus' format."""
 
 
@@ -76,12 +76,12 @@ class _Server(ThreadingTCPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    pages: Mapping[str, Callable[[], Answer]]
+    pages: Mapping[str, Callable[[], HealthResponse]]
     timeout = 10
 
     def do_GET(self) -> None:
         page = self.pages.get(self.path.partition("?")[0])
-        answer = Answer(404, "text/plain", b"/healthz, /readyz, /metrics\n") if page is None else page()
+        answer = HealthResponse(404, "text/plain", b"/healthz, /readyz, /metrics\n") if page is None else page()
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, TextIO
 
 from data.datasets.pass_through import PassThrough
-from data.postgres.audience_members import Members
+from data.postgres.audience_members import FoundMembers
 from models.audience import NO_STATE
 from models.rhythm.rhythms import since
 from models.rhythm.risk import RISK_STATES
@@ -57,7 +57,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenFile:
     """What was written.
 
     Parameters
@@ -88,7 +88,7 @@ def left_out(rows: int) -> str:
     return f"{rows:,} of its rows {matches} no customer in the audience and {are} left out"
 
 
-def write(file: TextIO, parts: Iterable[Members], about: About) -> Written:
+def write(file: TextIO, parts: Iterable[FoundMembers], about: About) -> WrittenFile:
     """Write an audience as CSV.
 
     ``systems`` get every text as it is. ``spreadsheets`` get a mark by which Excel recognises UTF-8, an apostrophe
@@ -125,9 +125,9 @@ def write(file: TextIO, parts: Iterable[Members], about: About) -> Written:
         out.writerow(_texts((customer, *cells, *(more or nothing)), is_sheet))
         number += 1
     if joined is None:
-        return Written(number)
+        return WrittenFile(number)
     renamed = tuple(name for name in joined.columns if _is_ours(name))
-    return Written(number, number - matched, len(joined.rows) - matched, renamed)
+    return WrittenFile(number, number - matched, len(joined.rows) - matched, renamed)
 
 
 def _is_ours(name: str) -> bool:
@@ -148,22 +148,22 @@ def _is_number(cell: str) -> bool:
     return cell[:1] == "-" and cell[1:].replace(".", "", 1).isascii() and cell[1:].replace(".", "", 1).isdigit()
 
 
-def _rows(parts: Iterable[Members], about: About) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _rows(parts: Iterable[FoundMembers], about: About) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The id and the other own cells of each member."""
     as_of = _moment(about.event_time)
     for part in parts:
-        people, stays, found = part.people, part.stays, part.found
+        customers, stays, found = part.customers, part.stays, part.found
         if stays is None:
             raise ValueError("read the members with their stays")
-        begins = None if found is None else since(people.histories, found)
+        begins = None if found is None else since(customers.histories, found)
         for row in part.rows.tolist():
-            segment, before = people.segment.of(row) or "", stays.previous.of(row)
+            segment, before = customers.segment.of(row) or "", stays.previous.of(row)
             risk = ("", "", "")
             if found is not None and begins is not None and found.state[row] != NO_STATE:
                 state = RISK_STATES[int(found.state[row])]
                 risk = (state, _micros(int(begins[row])), f"{found.stake.money[row]:.2f}")
             yield (
-                people.customer_id.of(row),
+                customers.customer_id.of(row),
                 (
                     about.personas.get(segment, segment),
                     segment,
@@ -171,10 +171,10 @@ def _rows(parts: Iterable[Members], about: About) -> Iterator[tuple[str, tuple[s
                     about.personas.get(before, before),
                     before,
                     str(stays.recency_days[row]),
-                    str(people.histories.orders[row]),
-                    money_text(round(float(people.spent[row]) * MONEY_UNITS)),
+                    str(customers.histories.orders[row]),
+                    money_text(round(float(customers.spent[row]) * MONEY_UNITS)),
                     *risk,
-                    people.country.of(row) or "",
+                    customers.country.of(row) or "",
                     about.currency,
                     as_of,
                 ),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import NewType
 
 from sqlalchemy import Engine, select
 
@@ -17,20 +18,22 @@ _PAGE = 5_000
 _GROUP = "segue-changes"
 _POLL_SECONDS = 0.5
 
+Positions = NewType("Positions", dict[int, int])
+"""By partition, the position of the last change that has been read from the outbox.
 
-ReadUpTo = dict[int, int]
-"""How far each partition has been read, as a position of the outbox or an offset of the topic.
-
-Reading begins there, and keeps it up to date.
+Reading continues behind it, and keeps it up to date.
 """
+
+Offsets = NewType("Offsets", dict[int, int])
+"""By partition, the offset of the topic at which reading continues; reading keeps it up to date."""
 
 
 def postgres(
-    settings: Settings, follow: bool, customer: str | None, positions: ReadUpTo | None = None
+    settings: Settings, follow: bool, customer: str | None, positions: Positions | None = None
 ) -> Iterator[bytes]:
     """Yield the changes of every partition in order; with ``follow``, wait for more."""
     database = engine(settings.database)
-    positions = {} if positions is None else positions
+    positions = Positions({}) if positions is None else positions
     while True:
         personas = model_registry.personas(database)
         found = False
@@ -44,20 +47,21 @@ def postgres(
             time.sleep(_POLL_SECONDS)
 
 
-def newest(settings: Settings) -> ReadUpTo:
+def newest(settings: Settings) -> Positions:
     """The positions from which :func:`postgres` yields only changes from now on."""
-    return {row.partition: row.change_position for row in progress.partitions(engine(settings.database))}
+    partitions = progress.partitions(engine(settings.database))
+    return Positions({row.partition: row.change_position for row in partitions})
 
 
-def topic(settings: Settings, follow: bool, offsets: ReadUpTo | None = None) -> Iterator[bytes]:
+def topic(settings: Settings, follow: bool, offsets: Offsets | None = None) -> Iterator[bytes]:
     """Yield the change topic from its beginning to its current end; with ``follow``, wait for more."""
     for message in read_topic(settings.brokers, settings.changes_topic, _GROUP, follow=follow, offsets=offsets):
         yield message.value() or b""
 
 
-def newest_in_topic(settings: Settings) -> ReadUpTo:
+def newest_in_topic(settings: Settings) -> Offsets:
     """The offsets from which :func:`topic` yields only changes from now on."""
-    return newest_offsets(settings.brokers, settings.changes_topic, _GROUP)
+    return Offsets(newest_offsets(settings.brokers, settings.changes_topic, _GROUP))
 
 
 def states(settings: Settings) -> Iterator[bytes]:
@@ -67,11 +71,11 @@ def states(settings: Settings) -> Iterator[bytes]:
             yield value
 
 
-def _changes_after(database: Engine, read: dict[int, int], customer: str | None) -> Iterator[tuple[int, ChangeRow]]:
+def _changes_after(database: Engine, positions: Positions, customer: str | None) -> Iterator[tuple[int, ChangeRow]]:
     columns = [segment_changes.c[name] for name in ChangeRow._fields]
     for partition in [row.partition for row in progress.partitions(database)]:
         query = select(*columns).where(
-            segment_changes.c.partition == partition, segment_changes.c.position > read.get(partition, 0)
+            segment_changes.c.partition == partition, segment_changes.c.position > positions.get(partition, 0)
         )
         if customer is not None:
             query = query.where(segment_changes.c.customer_id == customer)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sim import faults, workload
-from sim.history import History, Plan, Result
+from sim.history import HistoryPlan, Result, SimulatedHistory
 from sim.postgres.server import PostgresServer
 
 _MOST_FAULTS = 12
@@ -19,7 +19,7 @@ _CROWDS_SET_BACK = 0.4
 _BEFORE_AND_AFTER_SECONDS = 0.6
 
 
-def plan_of(seed: int) -> Plan:
+def plan_of(seed: int) -> HistoryPlan:
     """The plan that a seed decides. A few plans have no fault at all."""
     chance = random.Random(f"plan {seed}")
     work = workload.drawn(seed)
@@ -32,7 +32,7 @@ def plan_of(seed: int) -> Plan:
     if drawn:
         drawn += faults.drawn_for(chance, _phases(work, drawn), chance.choice(_MORE_FAULTS), until)
         drawn.sort(key=lambda fault: fault.at)
-    return Plan(seed, work, tuple(drawn), chance.choice((1, 2, 2, 2, 3)), chance.random() < 0.3)
+    return HistoryPlan(seed, work, tuple(drawn), chance.choice((1, 2, 2, 2, 3)), chance.random() < 0.3)
 
 
 def _near_the_end(chance: random.Random, fault: faults.Fault, ends_at: float) -> faults.Fault:
@@ -53,13 +53,13 @@ def _phases(work: workload.Workload, drawn: Sequence[faults.Fault]) -> dict[str,
     return weights
 
 
-def run(plan: Plan, server: PostgresServer) -> Result:
+def run(plan: HistoryPlan, server: PostgresServer) -> Result:
     """Run the history of a plan."""
-    return History(plan, server).run()
+    return SimulatedHistory(plan, server).run()
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedHistory:
     """A history whose checks do not hold."""
 
     seed: int
@@ -67,11 +67,11 @@ class Failed:
 
 
 @dataclass(slots=True)
-class Report:
+class SimulationReport:
     """What came of some histories; ``struck`` and ``reached`` count faults and states over all of them."""
 
     histories: int = 0
-    failed: list[Failed] = field(default_factory=list)
+    failed: list[FailedHistory] = field(default_factory=list)
     struck: Counter[str] = field(default_factory=Counter)
     reached: Counter[str] = field(default_factory=Counter)
     virtual_seconds: float = 0.0
@@ -90,11 +90,15 @@ class Report:
         self.reached.update(result.reached)
         self.virtual_seconds += result.seconds
         if result.problems:
-            self.failed.append(Failed(seed, result.problems[0]))
+            self.failed.append(FailedHistory(seed, result.problems[0]))
 
 
 def campaign(
-    server: PostgresServer, seeds: Iterable[int], stop_at_first: bool, each: Callable[[Report], bool], report: Report
+    server: PostgresServer,
+    seeds: Iterable[int],
+    stop_at_first: bool,
+    each: Callable[[SimulationReport], bool],
+    report: SimulationReport,
 ) -> None:
     """Run the histories of some seeds, and count them in a report.
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from data.kafka.log_id import base_id
 from sim.kafka.broker import Broker
-from sim.oracle import Change, Counts, Outcome, Profile, Stored
+from sim.oracle import Change, Counts, ExpectedOutcome, ExpectedProfile, Stored
 from sim.postgres.server import PostgresServer
-from sim.risk_oracle import RiskChange, RiskRow
+from sim.risk_oracle import ExpectedRiskChange, ExpectedRiskState
 
 _MICROS = "(extract(epoch FROM {}) * 1000000)::int8"
 
@@ -99,18 +99,18 @@ def undrained(server: PostgresServer, broker: Broker, topic: str, partitions: in
     return ""
 
 
-def differences(server: PostgresServer, expected: Mapping[int, Outcome], rereads: bool) -> list[str]:
+def differences(server: PostgresServer, expected: Mapping[int, ExpectedOutcome], rereads: bool) -> list[str]:
     """Where the tables differ from what the oracle has found.
 
     ``rereads`` says that a part of the log was read again under another log id: dead letters may then have come again.
     """
     found: list[str] = []
     for partition, outcome in expected.items():
-        found += _unlike("profiles", partition, server.rows(_PROFILES, partition), outcome.profiles, Profile)
+        found += _unlike("profiles", partition, server.rows(_PROFILES, partition), outcome.profiles, ExpectedProfile)
         found += _unlike("changes", partition, server.rows(_CHANGES, partition), outcome.changes, Change)
-        found += _unlike("risk states", partition, server.rows(_RISKS, partition), outcome.risks, RiskRow)
+        found += _unlike("risk states", partition, server.rows(_RISKS, partition), outcome.risks, ExpectedRiskState)
         risk_changes = server.rows(_RISK_CHANGES, partition)
-        found += _unlike("risk changes", partition, risk_changes, outcome.risk_changes, RiskChange)
+        found += _unlike("risk changes", partition, risk_changes, outcome.risk_changes, ExpectedRiskChange)
         found += _unlike("activations", partition, server.rows(_ACTIVATIONS, partition), outcome.activations)
         found += _unlike("model periods", partition, server.rows(_PERIODS, partition), outcome.periods)
         letters = server.rows(_LETTERS, partition)

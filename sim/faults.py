@@ -1,7 +1,7 @@
 """Faults: what strikes, when and where. A schedule of faults is drawn from a seed, and can be shortened.
 
-Code of the simulated world calls :meth:`Schedule.strike` wherever a fault could happen. A fault waits from its moment
-on for the next such place that fits it. Some faults also wait until a worker is in the middle of something
+Code of the simulated world calls :meth:`FaultSchedule.strike` wherever a fault could happen. A fault waits from its
+moment on for the next such place that fits it. Some faults also wait until a worker is in the middle of something
 (:data:`PHASES`): two rare events would hardly ever meet by chance.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FaultKind:
     """A kind of fault.
 
     Attributes
@@ -61,36 +61,36 @@ PHASES = {
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("crash", _ANYWHERE, 5, 1.5, "dies"),
-        Kind("crash around a commit", ("commit", "committed", "end"), 3, 1.5, "dies"),
-        Kind("zombie", _ANYWHERE, 3, 4.0, "freezes, and wakes up later as a zombie"),
-        Kind("zombie around a commit", ("commit", "committed", "init", "end", "statement"), 3, 4.0, "freezes"),
-        Kind("connection lost", ("connect", "statement", "commit"), 2, 0.0, "loses its connection to Postgres"),
-        Kind("answer lost", ("answered",), 1, 0.0, "loses its connection after a statement"),
-        Kind("commit unknown", ("commit",), 4, 0.0, "commits, and the answer is lost"),
-        Kind("refused by Postgres", ("statement", "commit"), 2, 0.0, "gets an error from Postgres"),
-        Kind("Postgres away", (), 1, 2.0, "Postgres is away for a while"),
-        Kind("Postgres set back", (), 2.5, 2.0, "Postgres is restored to an older copy"),
-        Kind("request lost", _KAFKA, 2, 0.5, "sends a request that the broker never gets"),
-        Kind("response lost", _KAFKA, 3, 0.5, "does not get the broker's answer"),
-        Kind("late EndTxn", ("end",), 4, 1.0, "sends an EndTxn that is late, and repeats it"),
-        Kind("torn commit", ("marker", "other marker"), 2, 1.0, "one marker of a Kafka transaction is late"),
-        Kind("hanging transaction", ("marker",), 1.5, 0.0, "the broker forgets a transaction marker"),
-        Kind("broker away", (), 1, 2.0, "the broker is away for a while"),
-        Kind("produce refused", ("produce",), 0.5, 0.0, "gets an error from the broker"),
-        Kind("rebalance", (), 3, 0.5, "the group is rebalanced"),
-        Kind("revoked, but goes on", (), 2, 2.0, "is revoked, and goes on for a while"),
-        Kind("fetched records lost", ("fetch",), 3, 0.0, "loses fetched records"),
-        Kind("fetched twice", ("fetch",), 1, 0.0, "gets fetched records twice"),
-        Kind("fetched out of order", ("fetch",), 2, 0.5, "gets fetched records late"),
-        Kind("slow fetch", ("fetch",), 1, 1.0, "waits for a fetch"),
-        Kind("claim cancelled", (), 1, 0.5, "cancels a claim"),
-        Kind("stopped at work", _SQL, 1.5, 1.0, "is asked to stop in the middle, and is started again"),
-        Kind("revoked at work", _SQL, 1.5, 0.5, "is revoked in the middle"),
-        Kind("worker stopped", (), 2, 1.0, "a worker is asked to stop, and is started again"),
-        Kind("log recreated", (), 1, 1.5, "the topic is deleted, and later made and filled again"),
-        Kind("log truncated", (), 1, 4.0, "the log loses its end, and later gets it back"),
-        Kind("log shortened", (), 0.7, 0.0, "retention deletes what has been applied"),
+        FaultKind("crash", _ANYWHERE, 5, 1.5, "dies"),
+        FaultKind("crash around a commit", ("commit", "committed", "end"), 3, 1.5, "dies"),
+        FaultKind("zombie", _ANYWHERE, 3, 4.0, "freezes, and wakes up later as a zombie"),
+        FaultKind("zombie around a commit", ("commit", "committed", "init", "end", "statement"), 3, 4.0, "freezes"),
+        FaultKind("connection lost", ("connect", "statement", "commit"), 2, 0.0, "loses its connection to Postgres"),
+        FaultKind("answer lost", ("answered",), 1, 0.0, "loses its connection after a statement"),
+        FaultKind("commit unknown", ("commit",), 4, 0.0, "commits, and the answer is lost"),
+        FaultKind("refused by Postgres", ("statement", "commit"), 2, 0.0, "gets an error from Postgres"),
+        FaultKind("Postgres away", (), 1, 2.0, "Postgres is away for a while"),
+        FaultKind("Postgres set back", (), 2.5, 2.0, "Postgres is restored to an older copy"),
+        FaultKind("request lost", _KAFKA, 2, 0.5, "sends a request that the broker never gets"),
+        FaultKind("response lost", _KAFKA, 3, 0.5, "does not get the broker's answer"),
+        FaultKind("late EndTxn", ("end",), 4, 1.0, "sends an EndTxn that is late, and repeats it"),
+        FaultKind("torn commit", ("marker", "other marker"), 2, 1.0, "one marker of a Kafka transaction is late"),
+        FaultKind("hanging transaction", ("marker",), 1.5, 0.0, "the broker forgets a transaction marker"),
+        FaultKind("broker away", (), 1, 2.0, "the broker is away for a while"),
+        FaultKind("produce refused", ("produce",), 0.5, 0.0, "gets an error from the broker"),
+        FaultKind("rebalance", (), 3, 0.5, "the group is rebalanced"),
+        FaultKind("revoked, but goes on", (), 2, 2.0, "is revoked, and goes on for a while"),
+        FaultKind("fetched records lost", ("fetch",), 3, 0.0, "loses fetched records"),
+        FaultKind("fetched twice", ("fetch",), 1, 0.0, "gets fetched records twice"),
+        FaultKind("fetched out of order", ("fetch",), 2, 0.5, "gets fetched records late"),
+        FaultKind("slow fetch", ("fetch",), 1, 1.0, "waits for a fetch"),
+        FaultKind("claim cancelled", (), 1, 0.5, "cancels a claim"),
+        FaultKind("stopped at work", _SQL, 1.5, 1.0, "is asked to stop in the middle, and is started again"),
+        FaultKind("revoked at work", _SQL, 1.5, 0.5, "is revoked in the middle"),
+        FaultKind("worker stopped", (), 2, 1.0, "a worker is asked to stop, and is started again"),
+        FaultKind("log recreated", (), 1, 1.5, "the topic is deleted, and later made and filled again"),
+        FaultKind("log truncated", (), 1, 4.0, "the log loses its end, and later gets it back"),
+        FaultKind("log shortened", (), 0.7, 0.0, "retention deletes what has been applied"),
     )
 }
 
@@ -157,7 +157,7 @@ class _Waiting:
 
 
 @dataclass(slots=True)
-class Schedule:
+class FaultSchedule:
     """The faults of a history: those that wait for their place, and those that have struck."""
 
     faults: list[Fault]

@@ -12,26 +12,26 @@ from models.segment_model import to_json
 from runtime.brokers import Brokers
 from runtime.topics import Topics
 from sim import checks, topic_checks, workload
-from sim.faults import KINDS, Fault, Schedule
+from sim.faults import KINDS, Fault, FaultSchedule
 from sim.kafka.broker import Broker
-from sim.kafka.group import Group
+from sim.kafka.group import SimulatedGroup
 from sim.letters import LetterWatch
 from sim.logs import capturing
 from sim.loop import SimulatedLoop
-from sim.oracle import Oracle, Outcome
+from sim.oracle import ExpectedOutcome, Oracle
 from sim.postgres.connection import SimulatedPostgres
 from sim.postgres.server import Copy, PostgresServer
-from sim.source import Source
+from sim.source import SimulatedSource
 from sim.worker import SimulatedWorker
 from sim.workload import PARTITIONS, Arrival, Workload
-from sim.world import Event, World
+from sim.world import TracedEvent, World
 from stream_app.worker_config import WorkerConfig
 
 TOPICS = Topics(workload.TOPIC, "changes", "segments", "dead-letters", "drift")
 _NO_BROKER = Brokers("simulated:1")
 _SESSION_SECONDS = 0.6
 _DRAIN_SECONDS = 30.0
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 # A worker compares its progress with the log every 20 s.
 _LOG_SECONDS = 60.0
 # What a ready worker never says of a partition.
@@ -44,14 +44,14 @@ class Result:
 
     problems: list[str]
     hash: str
-    events: list[Event]
+    events: list[TracedEvent]
     struck: Counter[str]
     reached: dict[str, int]
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class HistoryPlan:
     """Everything that decides a history.
 
     With ``other_user``, each worker has a Postgres user of its own: a claim can't end the former owner's connections.
@@ -64,7 +64,7 @@ class Plan:
     other_user: bool = False
 
 
-def expected(plan: Workload) -> dict[int, Outcome]:
+def expected(plan: Workload) -> dict[int, ExpectedOutcome]:
     """What each partition must have in the end, from the order in which its records arrive."""
     oracles = [Oracle(plan.champion, bool(plan.control_keys)) for _ in range(PARTITIONS)]
     ends = [0] * PARTITIONS
@@ -86,14 +86,14 @@ def _in_order(arrivals: Sequence[Arrival]) -> list[Arrival]:
     return sorted(arrivals, key=lambda arrival: arrival.at)
 
 
-class History:
+class SimulatedHistory:
     """Runs one plan on a server whose tables are empty."""
 
-    def __init__(self, plan: Plan, server: PostgresServer) -> None:
+    def __init__(self, plan: HistoryPlan, server: PostgresServer) -> None:
         self._plan, self._server = plan, server
         chance = random.Random(f"history {plan.seed}")
         self._loop = SimulatedLoop(chance)
-        self._world = World(self._loop, chance, Schedule(list(plan.faults)))
+        self._world = World(self._loop, chance, FaultSchedule(list(plan.faults)))
         self._broker = Broker(self._world, int(workload.START.timestamp() * 1_000))
         for topic in (TOPICS.transactions, TOPICS.changes, TOPICS.segments, TOPICS.dead_letters, TOPICS.risk_changes):
             self._broker.create(topic, PARTITIONS)
@@ -101,10 +101,10 @@ class History:
         self._letters = LetterWatch(self._world, self._broker, TOPICS.dead_letters, server)
         self._postgres = SimulatedPostgres(self._world, server, plan.other_user)
         self._workers: list[SimulatedWorker] = []
-        self._group: Group | None = None
+        self._group: SimulatedGroup | None = None
         self._copy: Copy | None = None
         self._followed = False
-        self._source = Source(self._world, self._broker, server)
+        self._source = SimulatedSource(self._world, self._broker, server)
 
     def run(self) -> Result:
         """Run the history to its end."""
@@ -131,7 +131,7 @@ class History:
 
     async def _drive(self) -> None:
         world, plan, loop = self._world, self._plan, self._loop
-        group = self._group = Group(world, self._broker, PARTITIONS, _SESSION_SECONDS)
+        group = self._group = SimulatedGroup(world, self._broker, PARTITIONS, _SESSION_SECONDS)
         config = _config(plan.workload)
         fetch_size = plan.workload.shape.fetch_size
         for number, name in enumerate("ABC"[: plan.workers]):
@@ -150,7 +150,7 @@ class History:
         world.faults.disarm()
         await world.pause(max(world.faults.last_at - world.now, 0.0) + 0.01)
         while not self._source.can_write and world.now < _LOG_SECONDS:
-            await world.pause(_LOOK_SECONDS)
+            await world.pause(_POLL_SECONDS)
         await self._drain()
 
     async def _drain(self) -> None:
@@ -161,7 +161,7 @@ class History:
             if world.now > deadline or world.problems:
                 world.problem(f"not drained after {_DRAIN_SECONDS:.0f} s: {left}{self._reported()}")
                 return
-            await world.pause(_LOOK_SECONDS)
+            await world.pause(_POLL_SECONDS)
         world.trace("drained", shown=True)
         differences = checks.differences(self._server, outcome, rereads=self._source.is_reread)
         for text in [*differences, *self._letters.missing()]:
@@ -171,9 +171,9 @@ class History:
             if world.now > deadline:
                 world.problem(f"everything has drained, but{reported}")
                 return
-            await world.pause(_LOOK_SECONDS)
+            await world.pause(_POLL_SECONDS)
 
-    def _left(self, outcome: dict[int, Outcome]) -> str:
+    def _left(self, outcome: dict[int, ExpectedOutcome]) -> str:
         """What is still to be done; empty if everything has drained."""
         left = checks.undrained(self._server, self._broker, TOPICS.transactions, PARTITIONS)
         if left:

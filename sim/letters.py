@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sim.kafka.broker import Broker, Place
-from sim.kafka.log import Record
+from sim.kafka.log import SimulatedRecord
 from sim.postgres.server import PostgresServer
 from sim.world import World
 
@@ -42,7 +42,7 @@ class LetterWatch:
                 self._world.problem(f"the dead letter {letter} is in its topic and was never committed like that")
             self._published.add(letter)
 
-    def _is_committed(self, letter: Letter, record: Record) -> bool:
+    def _is_committed(self, letter: Letter, record: SimulatedRecord) -> bool:
         # A copy of Postgres may be from before the dead letter.
         set_back = "Postgres was set back" in self._world.reached
         return set_back or bool(self._server.rows(_COMMITTED, *letter, record.key, record.value)[0][0])

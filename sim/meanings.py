@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from data.contract.wire import Kind
 from models.segment_model import SegmentModel
-from sim.kafka.log import Content
+from sim.kafka.log import ProducedContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ Meaning = Order | TickAt | NewModel | Forget | Bad
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class KnownRecord:
     """A record and what it means."""
 
-    content: Content
+    content: ProducedContent
     meaning: Meaning

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from models.rhythm.carried import rhythm_of
 from models.rhythm.rhythm_model import RhythmModel
 from models.segment_model import SegmentModel
-from sim.meanings import Bad, Entry, Forget, Meaning, NewModel, Order, TickAt
-from sim.risk_oracle import CustomerRisk, RiskChange, RiskRow, Sales
+from sim.meanings import Bad, Forget, KnownRecord, Meaning, NewModel, Order, TickAt
+from sim.risk_oracle import CustomerRisk, ExpectedRiskChange, ExpectedRiskState, Sales
 
 _DAY = 86_400_000_000
 _MOST_DAYS = 400
@@ -37,7 +37,7 @@ class Change(NamedTuple):
     transaction: str | None
 
 
-class Profile(NamedTuple):
+class ExpectedProfile(NamedTuple):
     """What must be stored of a customer."""
 
     customer: str
@@ -148,10 +148,10 @@ class _Customer:
 
 
 @dataclass(slots=True)
-class Outcome:
+class ExpectedOutcome:
     """What one partition must have in the end; dead letters by offset, with key and value."""
 
-    profiles: list[Profile]
+    profiles: list[ExpectedProfile]
     ledger: list[Stored]
     changes: list[Change]
     dead_letters: dict[int, tuple[bytes | None, bytes | None]]
@@ -161,8 +161,8 @@ class Outcome:
     counts: Counts
     activations: list[tuple[int, str]]
     periods: list[tuple[int, str, int | None]]
-    risks: list[RiskRow]
-    risk_changes: list[RiskChange]
+    risks: list[ExpectedRiskState]
+    risk_changes: list[ExpectedRiskChange]
 
 
 class Oracle:
@@ -184,7 +184,7 @@ class Oracle:
         self._activations: list[tuple[int, str]] = []
         self._periods: dict[tuple[int, str], int | None] = {}
 
-    def add(self, offset: int, entry: Entry) -> None:
+    def add(self, offset: int, entry: KnownRecord) -> None:
         """The next record."""
         meaning: Meaning = entry.meaning
         self._contents[offset] = entry.content.key, entry.content.value
@@ -337,7 +337,7 @@ class Oracle:
                 return moment, segment
         return None, None
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ExpectedOutcome:
         """What the partition must have now."""
         version = None if self._model is None else self._model.version
         profiles = []
@@ -346,7 +346,7 @@ class Oracle:
             sales = [order.occurred_at for order in customer.sales]
             assert customer.last_event_at is not None  # noqa: S101 - a customer has a record
             profiles.append(
-                Profile(
+                ExpectedProfile(
                     name,
                     customer.country,
                     min(sales, default=None),
@@ -368,7 +368,7 @@ class Oracle:
             for each in sorted(self._customers[name].ledger.values(), key=lambda order: order.transaction)
         ]
         changes = [change for name in sorted(self._customers) for change in self._customers[name].changes]
-        return Outcome(
+        return ExpectedOutcome(
             profiles,
             ledger,
             changes,

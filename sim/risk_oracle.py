@@ -27,7 +27,7 @@ Milestones = tuple[int | None, int | None, int | None]
 _KNOWN: dict[tuple[str, "Sales"], Milestones] = {}
 
 
-class RiskChange(NamedTuple):
+class ExpectedRiskChange(NamedTuple):
     """A risk change as everything that stores or publishes it must have it."""
 
     customer: str
@@ -44,7 +44,7 @@ class RiskChange(NamedTuple):
     transaction: str | None
 
 
-class RiskRow(NamedTuple):
+class ExpectedRiskState(NamedTuple):
     """What must be stored of a customer's risk state."""
 
     customer: str
@@ -72,7 +72,7 @@ class CustomerRisk:
         self._sales: Sales | None = None
         self._state: str | None = None
         self._reached = 0
-        self.changes: list[RiskChange] = []
+        self.changes: list[ExpectedRiskChange] = []
 
     def enter(
         self, rhythm: RhythmModel | None, sales: Sales | None, moment: int, cause: str, transaction: str | None
@@ -94,13 +94,13 @@ class CustomerRisk:
         self._reached = max(self._reached, until)
 
     @property
-    def row(self) -> RiskRow | None:
+    def row(self) -> ExpectedRiskState | None:
         """What must be stored; None if the customer has never had a risk state."""
         if not self.changes:
             return None
         version = None if self._rhythm is None else self._rhythm.version
         since, sequence = self.changes[-1].effective_at, len(self.changes)
-        return RiskRow(self._customer, self._state, since, sequence, self._following()[1], version)
+        return ExpectedRiskState(self._customer, self._state, since, sequence, self._following()[1], version)
 
     @property
     def _milestones(self) -> Milestones | tuple[()]:
@@ -121,7 +121,7 @@ class CustomerRisk:
     def _write(self, state: str | None, cause: str, moment: int, transaction: str | None) -> None:
         sales = self._sales
         self.changes.append(
-            RiskChange(
+            ExpectedRiskChange(
                 self._customer,
                 len(self.changes) + 1,
                 self._state,

@@ -6,13 +6,13 @@ from itertools import combinations
 from typing import Any, TypeVar
 
 from sim.faults import Fault
-from sim.history import Plan
+from sim.history import HistoryPlan
 
 T = TypeVar("T")
 _MOST_FOR_PAIRS = 12
 
 
-def shrunk(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
+def shrunk(plan: HistoryPlan, fails: Callable[[HistoryPlan], bool]) -> HistoryPlan:
     """A smaller plan that ``fails``, too."""
     size = None
     while size != (size := (len(plan.faults), len(plan.workload.arrivals), plan.workers)):
@@ -21,26 +21,26 @@ def shrunk(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
     return plan
 
 
-def _with_fewer_faults(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
-    def with_faults(faults: Sequence[Fault]) -> Plan:
+def _with_fewer_faults(plan: HistoryPlan, fails: Callable[[HistoryPlan], bool]) -> HistoryPlan:
+    def with_faults(faults: Sequence[Fault]) -> HistoryPlan:
         return replace(plan, faults=tuple(faults))
 
     return with_faults(_fewer(plan.faults, lambda some: fails(with_faults(some))))
 
 
-def _with_fewer_arrivals(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
-    def with_arrivals(arrivals: Sequence[Any]) -> Plan:
+def _with_fewer_arrivals(plan: HistoryPlan, fails: Callable[[HistoryPlan], bool]) -> HistoryPlan:
+    def with_arrivals(arrivals: Sequence[Any]) -> HistoryPlan:
         return replace(plan, workload=replace(plan.workload, arrivals=list(arrivals)))
 
     return with_arrivals(_fewer(plan.workload.arrivals, lambda some: fails(with_arrivals(some))))
 
 
-def _with_fewer_workers(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
+def _with_fewer_workers(plan: HistoryPlan, fails: Callable[[HistoryPlan], bool]) -> HistoryPlan:
     fewer = (replace(plan, workers=workers) for workers in range(1, plan.workers))
     return next(filter(fails, fewer), plan)
 
 
-def _with_earlier_faults(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
+def _with_earlier_faults(plan: HistoryPlan, fails: Callable[[HistoryPlan], bool]) -> HistoryPlan:
     """Let faults strike at the first place of their kind: a later one needs records that lead to the places before."""
     for number, fault in enumerate(plan.faults):
         for skip in range(fault.skip):

@@ -7,10 +7,10 @@ from sim.postgres.server import PostgresServer
 from sim.workload import PARTITIONS, TOPIC, Arrival
 from sim.world import World
 
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 
 
-class Source:
+class SimulatedSource:
     """Writes what arrives. ``is_reread`` says whether workers may have read a part of the log again."""
 
     def __init__(self, world: World, broker: Broker, server: PostgresServer) -> None:
@@ -80,7 +80,7 @@ class Source:
         def send_again() -> None:
             behind = "SELECT count(*) FROM stream_progress WHERE next_offset > 0 AND log_id NOT LIKE %s"
             if self._server.rows(behind, f"sim/{self._broker.topic_ids[TOPIC]}%")[0][0]:
-                self._loop.call_later(_LOOK_SECONDS, send_again)
+                self._loop.call_later(_POLL_SECONDS, send_again)
                 return
             self._send_again(lambda _: True)
 
@@ -107,7 +107,7 @@ class Source:
         def send_again() -> None:
             applied = self._server.rows("SELECT next_offset FROM stream_progress WHERE partition = %s", partition)
             if applied and applied[0][0] > log.end:
-                self._loop.call_later(_LOOK_SECONDS, send_again)
+                self._loop.call_later(_POLL_SECONDS, send_again)
                 return
             self._world.reach("the lost end of the log was sent again")
             # Each record has a timestamp of its own.

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from sim.history import Plan, Result
-from sim.meanings import Bad, Entry, Forget, NewModel, Order, TickAt
+from sim.history import HistoryPlan, Result
+from sim.meanings import Bad, Forget, KnownRecord, NewModel, Order, TickAt
 
 
-def story(plan: Plan, result: Result) -> Iterator[str]:
+def story(plan: HistoryPlan, result: Result) -> Iterator[str]:
     """The lines of a story: what was sent, what happened, and what is wrong in the end."""
     workload = plan.workload
     model = "no model" if workload.champion is None else f"the champion {workload.champion.version}"
@@ -25,7 +25,7 @@ def story(plan: Plan, result: Result) -> Iterator[str]:
         yield f"{at:8.3f} s  {text}"
 
 
-def in_words(entry: Entry) -> str:
+def in_words(entry: KnownRecord) -> str:
     """A record in a few words."""
     meaning = entry.meaning
     if isinstance(meaning, Order):

@@ -10,8 +10,8 @@ import msgspec
 from models.units import to_micros
 from runtime.topics import Topics
 from sim.kafka.broker import Broker, Place
-from sim.oracle import Change, Outcome
-from sim.risk_oracle import RiskChange
+from sim.oracle import Change, ExpectedOutcome
+from sim.risk_oracle import ExpectedRiskChange
 from sim.world import World
 
 _HEADERS = ("ce_type", "ce_id", "to", "cause")
@@ -94,7 +94,7 @@ class TopicWatch:
             self.states[customer] = data
 
 
-def topic_differences(watch: TopicWatch, expected: Mapping[int, Outcome]) -> list[str]:
+def topic_differences(watch: TopicWatch, expected: Mapping[int, ExpectedOutcome]) -> list[str]:
     """Where the topics differ from what the oracle has found."""
     found: list[str] = []
     for partition, outcome in expected.items():
@@ -135,14 +135,14 @@ def topic_differences(watch: TopicWatch, expected: Mapping[int, Outcome]) -> lis
     return found
 
 
-def risk_differences(watch: TopicWatch, expected: Mapping[int, Outcome]) -> list[str]:
+def risk_differences(watch: TopicWatch, expected: Mapping[int, ExpectedOutcome]) -> list[str]:
     """Where the topic of risk changes differs from what the oracle has found."""
     found: list[str] = []
     for partition, outcome in expected.items():
-        published: dict[str, list[RiskChange]] = {}
+        published: dict[str, list[ExpectedRiskChange]] = {}
         for data in watch.risk_changes.get(partition, []):
             published.setdefault(data["customer_id"], []).append(_risk_change(data))
-        wanted: dict[str, list[RiskChange]] = {}
+        wanted: dict[str, list[ExpectedRiskChange]] = {}
         for change in outcome.risk_changes:
             wanted.setdefault(change.customer, []).append(change)
         for customer in sorted({*published, *wanted} - set(outcome.forgotten)):
@@ -153,13 +153,13 @@ def risk_differences(watch: TopicWatch, expected: Mapping[int, Outcome]) -> list
     return found
 
 
-def _risk_change(data: Mapping[str, Any]) -> RiskChange:
+def _risk_change(data: Mapping[str, Any]) -> ExpectedRiskChange:
     """A risk change's event, in the units of the oracle."""
 
     def moment(name: str) -> int | None:
         return None if data[name] is None else to_micros(datetime.fromisoformat(data[name]))
 
-    return RiskChange(
+    return ExpectedRiskChange(
         customer=data["customer_id"],
         sequence=data["sequence"],
         from_state=data["from"],

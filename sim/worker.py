@@ -10,7 +10,7 @@ from typing import Any
 from data.kafka.partitioner import partition_of
 from sim.kafka.broker import Broker
 from sim.kafka.consumer import Consumer
-from sim.kafka.group import Group
+from sim.kafka.group import SimulatedGroup
 from sim.kafka.producer import SimulatedProducer
 from sim.kafka.reading import LogQuestions, TopicEnd
 from sim.lives import WatchedMetrics
@@ -31,7 +31,7 @@ from stream_app.storage.outbox import ChangeKey
 from stream_app.worker_config import WorkerConfig
 
 _START_SECONDS = 0.05
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 # Few offsets, as the topics of a history are short.
 _LOOK_BACK = 4
 
@@ -46,7 +46,7 @@ class SimulatedWorker:
         self,
         world: World,
         broker: Broker,
-        group: Group,
+        group: SimulatedGroup,
         postgres: SimulatedPostgres,
         config: WorkerConfig,
         partitions: int,
@@ -99,7 +99,7 @@ class SimulatedWorker:
         world = self._world
         await world.pause(world.latency())
         while self._broker.is_away or self._config.topics.transactions not in self._broker.topic_ids:
-            await world.pause(_LOOK_SECONDS)
+            await world.pause(_POLL_SECONDS)
         consumer = Consumer(world, self._broker, self._config.topics.transactions, self._fetch_size)
         metrics = WatchedMetrics(world)
         metrics.log_end = consumer.log_end
@@ -126,8 +126,11 @@ class SimulatedWorker:
         questions = LogQuestions(world, broker, topics.transactions, self._partitions)
         new_producer: Any = partial(SimulatedProducer, world, broker, self._partitions)
 
-        async def changes_behind(topic: str, kind: AnyKind, partition: int, mark: ChangeKey | None) -> ChangesAhead:
-            return await read_changes_behind(TopicEnd(world, broker, topic, partition), mark, _LOOK_BACK, kind)
+        async def changes_behind(
+            topic: str, kind: AnyKind, partition: int, last_published: ChangeKey | None
+        ) -> ChangesAhead:
+            topic_end = TopicEnd(world, broker, topic, partition)
+            return await read_changes_behind(topic_end, last_published, _LOOK_BACK, kind)
 
         log_id = f"sim/{broker.topic_ids[topics.transactions]}"
         return WorkerContext(

@@ -15,8 +15,8 @@ from data.contract.wire import Erasure, Kind, ModelActivation, Tick, Transaction
 from data.kafka.partitioner import partition_of
 from models.segment_model import SegmentModel
 from models.units import to_micros
-from sim.kafka.log import Content, Headers
-from sim.meanings import Bad, Entry, Forget, Meaning, NewModel, Order, TickAt
+from sim.kafka.log import Headers, ProducedContent
+from sim.meanings import Bad, Forget, KnownRecord, Meaning, NewModel, Order, TickAt
 from sim.models import MODELS
 from sim.models import drawn as drawn_models
 from sim.shape import Shape
@@ -39,7 +39,7 @@ class Arrival:
 
     at: float
     partition: int
-    entries: tuple[Entry, ...]
+    entries: tuple[KnownRecord, ...]
     mode: Mode = "plain"
     ends_at: float = 0.0
 
@@ -68,11 +68,11 @@ class _Writer:
         self._days = 0.0
         self._millis = int(START.timestamp() * 1_000)
         self._at = 0.1
-        self._sent: list[tuple[int, Entry]] = []
+        self._sent: list[tuple[int, KnownRecord]] = []
         self._orders: dict[str, Order] = {}
-        self._models: list[tuple[Entry, ...]] = []
+        self._models: list[tuple[KnownRecord, ...]] = []
         self._number = 0
-        self._pending: list[list[Entry]] = [[] for _ in range(PARTITIONS)]
+        self._pending: list[list[KnownRecord]] = [[] for _ in range(PARTITIONS)]
         self._shape = workload.shape
         self._customers = [f"c{number}" for number in range(self._shape.customers)]
 
@@ -136,7 +136,7 @@ class _Writer:
         """An order that waits for others in its list."""
         order = Order(f"T{len(self._orders)}", customer, self._micros(days), "sale", 100_000, 0, "France")
         self._orders[order.transaction] = order
-        self._pending[partition_of(customer, PARTITIONS)].append(Entry(self._order_content(order), order))
+        self._pending[partition_of(customer, PARTITIONS)].append(KnownRecord(self._order_content(order), order))
 
     def _again(self) -> None:
         if self._sent:
@@ -182,7 +182,7 @@ class _Writer:
         value = msgspec.json.encode(Erasure(customer))
         partition = partition_of(customer, PARTITIONS)
         headers = self._signed(partition, value, 1)
-        self._put(partition, Entry(self._content(customer.encode(), value, headers), Forget(customer)))
+        self._put(partition, KnownRecord(self._content(customer.encode(), value, headers), Forget(customer)))
 
     def _bad(self) -> None:
         chance = self._chance
@@ -208,7 +208,7 @@ class _Writer:
             key = b"nobody"
         partition = partition_of(customer, PARTITIONS)
         content = self._content(key, None if which == 5 else value)
-        self._put(partition, Entry(content, Bad(customer)))
+        self._put(partition, KnownRecord(content, Bad(customer)))
 
     def _future(self) -> None:
         moment = START + timedelta(days=self._days + self._chance.choice((1.5, 400.0)))
@@ -217,7 +217,9 @@ class _Writer:
             return
         customer = self._chance.choice(self._customers)
         value = msgspec.json.encode(Transaction("F1", customer, moment, "sale", "5", CURRENCY, "France", []))
-        self._put(partition_of(customer, PARTITIONS), Entry(self._content(customer.encode(), value), Bad(customer)))
+        self._put(
+            partition_of(customer, PARTITIONS), KnownRecord(self._content(customer.encode(), value), Bad(customer))
+        )
 
     def _misrouted(self) -> None:
         # An erasure would delete its dead letter or not, depending on which partition is faster.
@@ -227,15 +229,15 @@ class _Writer:
         if self._chance.random() < 0.3:
             value = msgspec.json.encode(Erasure(customer))
             content = self._content(customer.encode(), value, self._signed(partition, value, 1))
-            self._put(partition, Entry(content, Bad(customer)))
+            self._put(partition, KnownRecord(content, Bad(customer)))
             return
-        self._put(partition, Entry(self._order_content(order), Bad(customer)))
+        self._put(partition, KnownRecord(self._order_content(order), Bad(customer)))
 
     def _poison(self) -> None:
         # A trigger of the simulated database refuses it.
         customer = self._chance.choice(self._customers)
         order = Order(f"{POISON}{len(self._sent)}", customer, self._micros(self._days), "sale", 100, 0, "France")
-        self._put(partition_of(customer, PARTITIONS), Entry(self._order_content(order), Bad(customer)))
+        self._put(partition_of(customer, PARTITIONS), KnownRecord(self._order_content(order), Bad(customer)))
 
     def _unsigned(self) -> None:
         chance = self._chance
@@ -245,20 +247,20 @@ class _Writer:
             # A copy of an older model, whose signature is right.
             copy = chance.choice(self._models)[partition]
             again = self._content(copy.content.key, copy.content.value, copy.content.headers)
-            self._put(partition, Entry(again, copy.meaning))
+            self._put(partition, KnownRecord(again, copy.meaning))
             return
         value = msgspec.json.encode(Tick(START + timedelta(days=self._days + 0.5)))
         headers: Headers = ()
         if which == 1:
             headers = tuple(control.signed(b"x" * 32, TOPIC, partition, 1, value))
-        self._put(partition, Entry(self._content(None, value, headers), Bad()))
+        self._put(partition, KnownRecord(self._content(None, value, headers), Bad()))
 
     # -- how it is sent -----------------------------------------------------------------------------------------------
 
     def _send_order(self, order: Order) -> None:
-        self._put(partition_of(order.customer, PARTITIONS), Entry(self._order_content(order), order))
+        self._put(partition_of(order.customer, PARTITIONS), KnownRecord(self._order_content(order), order))
 
-    def _order_content(self, order: Order) -> Content:
+    def _order_content(self, order: Order) -> ProducedContent:
         whole, part = divmod(order.amount, 10_000)
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=order.occurred_at)
         message = Transaction(
@@ -274,10 +276,10 @@ class _Writer:
         )
         return self._content(order.customer.encode(), msgspec.json.encode(message))
 
-    def _control(self, value: bytes, meaning: Meaning, number: int = 1) -> tuple[Entry, ...]:
+    def _control(self, value: bytes, meaning: Meaning, number: int = 1) -> tuple[KnownRecord, ...]:
         entries = []
         for partition in range(PARTITIONS):
-            entry = Entry(self._content(None, value, self._signed(partition, value, number)), meaning)
+            entry = KnownRecord(self._content(None, value, self._signed(partition, value, number)), meaning)
             entries.append(entry)
             self._put(partition, entry)
         return tuple(entries)
@@ -286,18 +288,18 @@ class _Writer:
         keys = self._workload.control_keys
         return tuple(control.signed(keys[0], TOPIC, partition, number, value)) if keys else ()
 
-    def _content(self, key: bytes | None, value: bytes | None, headers: Headers = ()) -> Content:
+    def _content(self, key: bytes | None, value: bytes | None, headers: Headers = ()) -> ProducedContent:
         # Each record has a timestamp of its own, and none is before the event time of its writer.
         self._millis = max(self._millis + 1, int(START.timestamp() * 1_000 + self._days * 86_400_000))
-        return Content(key, value, self._millis, headers)
+        return ProducedContent(key, value, self._millis, headers)
 
-    def _stamped(self, entry: Entry) -> Entry:
-        return Entry(self._content(entry.content.key, entry.content.value, entry.content.headers), entry.meaning)
+    def _stamped(self, entry: KnownRecord) -> KnownRecord:
+        return KnownRecord(self._content(entry.content.key, entry.content.value, entry.content.headers), entry.meaning)
 
     def _micros(self, days: float) -> int:
         return to_micros(START + timedelta(days=days))
 
-    def _put(self, partition: int, entry: Entry) -> None:
+    def _put(self, partition: int, entry: KnownRecord) -> None:
         self._sent.append((partition, entry))
         self._pending[partition].append(entry)
         if self._chance.random() < self._shape.alone:
@@ -318,7 +320,7 @@ class _Writer:
             mode = "plain"
         self._arrive(partition, entries, mode)
 
-    def _arrive(self, partition: int, entries: tuple[Entry, ...], mode: Mode) -> None:
+    def _arrive(self, partition: int, entries: tuple[KnownRecord, ...], mode: Mode) -> None:
         ends_at = (
             self._at
             if mode == "plain"

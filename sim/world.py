@@ -7,13 +7,13 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 
-from sim.faults import KINDS, Fault, Schedule
+from sim.faults import KINDS, Fault, FaultSchedule
 from sim.loop import SimulatedLoop
 from sim.process import PROCESS, Process
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class TracedEvent:
     """Something that happened: when, in which process (empty for the world), and what.
 
     ``shown`` says whether a story has it.
@@ -33,11 +33,11 @@ class World:
     the seconds until it may start again; None if it goes on.
     """
 
-    def __init__(self, loop: SimulatedLoop, chance: random.Random, faults: Schedule) -> None:
+    def __init__(self, loop: SimulatedLoop, chance: random.Random, faults: FaultSchedule) -> None:
         self.loop = loop
         self.chance = chance
         self.faults = faults
-        self.events: list[Event] = []
+        self.events: list[TracedEvent] = []
         self.problems: list[str] = []
         self.reached: dict[str, int] = {}
         self.epochs: dict[int, int] = {}
@@ -65,7 +65,7 @@ class World:
         process = PROCESS.get()
         name = "" if process is None else process.name
         self._hash.update(f"{self.loop.now:.6f} {name} {text}\n".encode())
-        self.events.append(Event(self.loop.now, name, text, shown))
+        self.events.append(TracedEvent(self.loop.now, name, text, shown))
 
     def reach(self, state: str) -> None:
         """Count that a history has been in a state."""

@@ -9,7 +9,7 @@ import time
 
 from data.postgres.progress import FAILING, STUCK_SECONDS
 from runtime.counts import many
-from runtime.health import Answer
+from runtime.health import HealthResponse
 from stream_app.metrics import Metrics
 from stream_app.partition_status import Clock
 
@@ -33,12 +33,12 @@ class Health:
             self._last_beat_at = self._clock()
             await asyncio.sleep(_BEAT_SECONDS)
 
-    def alive(self) -> Answer:
+    def alive(self) -> HealthResponse:
         """Whether the event loop runs; a process whose event loop has not started yet is alive."""
         hung = self._last_beat_at is not None and self._clock() - self._last_beat_at > HUNG_SECONDS
-        return Answer.json(503 if hung else 200, alive=not hung)
+        return HealthResponse.json(503 if hung else 200, alive=not hung)
 
-    def ready(self) -> Answer:
+    def ready(self) -> HealthResponse:
         """Whether all partitions of this worker make progress; a worker without partitions is ready to get some."""
         reasons = [] if self._metrics.joined else ["the worker has not joined the consumer group yet"]
         partitions = {}
@@ -75,8 +75,8 @@ class Health:
                 )
             elif min(age, silence) > STUCK_SECONDS:
                 reasons.append(f"partition {partition} has received no answer from the broker")
-        return Answer.json(503 if reasons else 200, ready=not reasons, reasons=reasons, partitions=partitions)
+        return HealthResponse.json(503 if reasons else 200, ready=not reasons, reasons=reasons, partitions=partitions)
 
-    def metrics(self) -> Answer:
+    def metrics(self) -> HealthResponse:
         """All metrics in the format of Prometheus."""
-        return Answer.metrics(self._metrics.registry)
+        return HealthResponse.metrics(self._metrics.registry)

@@ -68,7 +68,7 @@ class Metrics:
         self._different = self._counter(
             "segue_published_changes_differ", "Changes that were published with another content than Postgres has."
         )
-        self._marks_missing = self._counter(
+        self._last_published_missing = self._counter(
             "segue_published_changes_missing",
             "Times that the change topic did not have the change that was published last.",
         )
@@ -168,9 +168,9 @@ class Metrics:
         """This many changes have another content in the change topic than in Postgres."""
         self._different.inc(changes)
 
-    def mark_missing(self) -> None:
+    def last_published_missing(self) -> None:
         """The change topic does not have the change that Postgres knows as the last published one."""
-        self._marks_missing.inc()
+        self._last_published_missing.inc()
 
     def failed(self, partition: int, error: Exception, in_a_row: int) -> None:
         """A partition backs off after a fault."""

@@ -31,7 +31,7 @@ class RiskMetrics:
             "Risk changes that were published with another content than Postgres has.",
             registry=registry,
         )
-        self._marks_missing = Counter(
+        self._last_published_missing = Counter(
             "segue_published_risk_changes_missing",
             "Times that the topic of risk changes did not have the risk change that was published last.",
             registry=registry,
@@ -56,9 +56,9 @@ class RiskMetrics:
         """This many risk changes have another content in the topic than in Postgres."""
         self._different.inc(changes)
 
-    def mark_missing(self) -> None:
+    def last_published_missing(self) -> None:
         """The topic does not have the risk change that Postgres knows as the last published one."""
-        self._marks_missing.inc()
+        self._last_published_missing.inc()
 
 
 def risk_gauges(partitions: dict[int, PartitionStatus]) -> Iterator[GaugeMetricFamily]:

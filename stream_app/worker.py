@@ -32,7 +32,7 @@ from stream_app.worker_config import WorkerConfig
 log = structlog.get_logger(__name__)
 
 _SHUTDOWN_SECONDS = 12.0
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
 def run_worker(config: WorkerConfig) -> None:
@@ -117,7 +117,7 @@ def _identity(config: WorkerConfig) -> LogIdentity:
 def _wait_for(*expected: type[Exception]) -> Retrying:
     """Repeat a call while it raises one of the expected exceptions; the first one is logged."""
     return Retrying(
-        wait=wait_fixed(_LOOK_SECONDS),
+        wait=wait_fixed(_POLL_SECONDS),
         retry=retry_if_exception_type(expected),
         before_sleep=_log_first,
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from batch.dataset_frames import ask
-from batch.explore import style, words
+from batch.explore import formats, style
 from batch.explore.finding import Finding
 from batch.explore.months import MONTH, cut_months
 from batch.explore.revenue import by_month
@@ -86,9 +86,9 @@ def value_of_orders(dataset: Dataset, money: Money) -> Finding:
     bins = orders_by_value(dataset)
     largest = values.sort_values(ascending=False).head(max(1, len(values) // 100))
     summary = (
-        f"The typical order is worth {words.amount(values.median(), money)} (the median; the mean is "
-        f"{words.amount(values.mean(), money)}), and the largest 1% of orders make up "
-        f"{words.percent(largest.sum() / values.sum())} of revenue."
+        f"The typical order is worth {formats.amount(values.median(), money)} (the median; the mean is "
+        f"{formats.amount(values.mean(), money)}), and the largest 1% of orders make up "
+        f"{formats.percent(largest.sum() / values.sum())} of revenue."
     )
     left, right = np.log1p(bins["low"]), np.log1p(bins["high"])
     figure = style.figure(300)
@@ -122,9 +122,9 @@ def returns_over_time(dataset: Dataset, money: Money) -> Finding:
     with_it, without = rates["by_value"].iloc[peak], rates["without_largest"].iloc[peak]
     summary = (
         f"There are {100 * invoices:.0f} credit notes per 100 orders. They refund "
-        f"{words.percent(months['returned'].sum() / months['sold'].sum())} of the revenue. The peak of "
-        f"{words.percent(with_it)} in {rates.index[peak]:%B %Y} would be {words.percent(without)} without one credit "
-        f"note of {words.amount(rates['largest'].iloc[peak], money)}."
+        f"{formats.percent(months['returned'].sum() / months['sold'].sum())} of the revenue. The peak of "
+        f"{formats.percent(with_it)} in {rates.index[peak]:%B %Y} would be {formats.percent(without)} without one "
+        f"credit note of {formats.amount(rates['largest'].iloc[peak], money)}."
     )
     figure = style.figure(340)
     for column, name, line in (
@@ -143,7 +143,7 @@ def returns_over_time(dataset: Dataset, money: Money) -> Finding:
     figure.update_layout(hovermode="x unified")
     figure.update_xaxes(hoverformat="%B %Y", showgrid=False)
     figure.update_yaxes(rangemode="tozero", nticks=6)
-    cut = " and ".join(words.month(moment) for moment in sorted(cut_months(dataset)))
+    cut = " and ".join(formats.month(moment) for moment in sorted(cut_months(dataset)))
     note = "Credit notes of a month are compared with sales of the same month, although the sale may be older."
     note += f" The data covers only part of {cut}." if cut else ""
     return Finding("returns", "Returns over time", summary, rates, figure, note=note)

@@ -24,14 +24,14 @@ from batch.presets import PRESETS
 from batch.profiles import features
 from data.datasets.dataset import Dataset
 from models.segment_model import Monetary, SegmentModel, Transform
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.money import Money
 
 _DEFAULT = PRESETS["segue"]
 
 
 @dataclass(frozen=True)
-class Source:
+class ExploredSource:
     """The data to explore, and the options of the segment fit.
 
     Parameters
@@ -90,38 +90,38 @@ class Source:
         return segmented(self.profiles, self.model)
 
 
-def _quality(source: Source) -> Iterator[Finding]:
+def _quality(source: ExploredSource) -> Iterator[Finding]:
     yield quality_table(source.dataset)
     if knows_products(source.dataset):
         yield odd_codes_table(source.dataset, source.money)
 
 
-def _revenue(source: Source) -> Iterator[Finding]:
+def _revenue(source: ExploredSource) -> Iterator[Finding]:
     yield revenue_by_month(source.dataset, source.money)
     yield revenue_by_country(source.dataset, source.money)
     yield orders_by_weekday_and_hour(source.dataset)
 
 
-def _cohorts(source: Source) -> Iterator[Finding]:
+def _cohorts(source: ExploredSource) -> Iterator[Finding]:
     yield cohort_retention(source.dataset)
 
 
-def _baskets(source: Source) -> Iterator[Finding]:
+def _baskets(source: ExploredSource) -> Iterator[Finding]:
     yield lines_per_order(source.dataset)
     yield value_of_orders(source.dataset, source.money)
     yield returns_over_time(source.dataset, source.money)
 
 
-def _rfm(source: Source) -> Iterator[Finding]:
+def _rfm(source: ExploredSource) -> Iterator[Finding]:
     yield rfm_distributions(source.profiles, source.monetary, source.money, source.window_days)
 
 
-def _choice_of_k(source: Source) -> Iterator[Finding]:
+def _choice_of_k(source: ExploredSource) -> Iterator[Finding]:
     for curve in (elbow, stability, silhouettes, separation):
         yield curve(source.choice, source.k)
 
 
-def _segments(source: Source) -> Iterator[Finding]:
+def _segments(source: ExploredSource) -> Iterator[Finding]:
     yield snake_plot(source.customers, source.money)
     yield segment_table(source.customers, source.money)
     yield cloud(source.customers, source.money, seed=source.seed)
@@ -129,7 +129,7 @@ def _segments(source: Source) -> Iterator[Finding]:
         yield what_expires(source.dataset, source.as_of, source.window_days, source.money)
 
 
-CHAPTERS: tuple[tuple[str, Callable[[Source], Iterator[Finding]]], ...] = (
+CHAPTERS: tuple[tuple[str, Callable[[ExploredSource], Iterator[Finding]]], ...] = (
     ("Data quality", _quality),
     ("Revenue", _revenue),
     ("Cohorts", _cohorts),
@@ -140,7 +140,7 @@ CHAPTERS: tuple[tuple[str, Callable[[Source], Iterator[Finding]]], ...] = (
 )
 
 
-def chapters(source: Source) -> Iterator[Chapter]:
+def chapters(source: ExploredSource) -> Iterator[Chapter]:
     """Yield the chapters; each one is computed on demand.
 
     Raises

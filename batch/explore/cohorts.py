@@ -3,7 +3,7 @@
 import pandas as pd
 
 from batch.dataset_frames import ask
-from batch.explore import style, words
+from batch.explore import formats, style
 from batch.explore.finding import Finding
 from batch.explore.months import MONTH, all_months, cut_months
 from data.datasets.dataset import Dataset
@@ -81,8 +81,8 @@ def _summary(active: pd.DataFrame, cut: set[pd.Timestamp]) -> str:
     soon, later = average_retention(active, 1, cut), average_retention(active, 12, cut)
     if pd.isna(soon):
         return "The data is too short to measure how many new customers return."
-    month_after = f"Of all new customers, {words.percent(soon)} order again in the month after their first order"
-    year_on = "" if pd.isna(later) else f", and {words.percent(later)} order in the twelfth month after it"
+    month_after = f"Of all new customers, {formats.percent(soon)} order again in the month after their first order"
+    year_on = "" if pd.isna(later) else f", and {formats.percent(later)} order in the twelfth month after it"
     return f"{month_after}{year_on}."
 
 
@@ -91,5 +91,5 @@ def _note(active: pd.DataFrame, cut: set[pd.Timestamp]) -> str:
         "Each row is a cohort: the month of the first order and the number of new customers. Cells show the percentage "
         "who ordered again in each later month. The first row includes customers from before the data starts."
     )
-    ends = [words.month(moment) for moment in sorted(cut)]
+    ends = [formats.month(moment) for moment in sorted(cut)]
     return f"{note} Incomplete months, left out of the averages: {' and '.join(ends)}." if ends else note

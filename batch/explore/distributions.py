@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from plotly.subplots import make_subplots
 
-from batch.explore import style, words
+from batch.explore import formats, style
 from batch.explore.finding import Finding
 from batch.profiles import features
 from models.segment_model import FEATURES, Monetary
 from models.units import Floats
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.counts import many
 from runtime.money import Money
 
@@ -70,7 +70,7 @@ def rfm_distributions(
     when = in_last_days(window_days)
     summary = (
         f"The median customer last ordered {median['recency']:.0f} days ago, has {median['frequency']:.0f} orders and "
-        f"spent {words.amount(median['monetary'], money)}{when}. On a log scale the skewness of frequency falls from "
+        f"spent {formats.amount(median['monetary'], money)}{when}. On a log scale the skewness of frequency falls from "
         f"{skew['raw']['frequency']:.1f} to {skew['log1p']['frequency']:.1f}, that of money from "
         f"{skew['raw']['monetary']:.1f} to {skew['log1p']['monetary']:.1f}."
     )

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from batch.dataset_frames import ask
-from batch.explore import style, words
+from batch.explore import formats, style
 from batch.explore.finding import Finding
 from data.datasets.dataset import Dataset
 from models.units import MICROS_PER_DAY, MONEY_UNITS, to_micros
@@ -74,7 +74,7 @@ def what_expires(dataset: Dataset, as_of: datetime, window_days: int, money: Mon
     soon = by_day[by_day.index < MONTH_DAYS].sum()
     summary = (
         f"If no customer buys, the window loses {many(int(soon['orders']), 'order')} "
-        f"({words.amount(float(soon['net']), money)} net of returns) within {MONTH_DAYS} days, and "
+        f"({formats.amount(float(soon['net']), money)} net of returns) within {MONTH_DAYS} days, and "
         f"{many(int(soon['customers']), 'customer becomes', 'customers become')} Inactive."
     )
     figure = style.figure(320)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from batch.dataset_frames import USABLE, ask
-from batch.explore import words
+from batch.explore import formats
 from batch.explore.finding import Finding
 from batch.explore.stock_codes import knows_products, odd_rows
 from data.datasets.dataset import Dataset
@@ -38,16 +38,16 @@ def quality_table(dataset: Dataset) -> Finding:
     """The anomalies in the files, as a table."""
     found, report = quality(dataset), dataset.report
     summary = (
-        f"{words.percent(report.guest_rows / report.rows)} of the rows have no customer, "
-        f"{words.percent(found['share'][_credit_notes(dataset)])} of the invoices are credit notes, and a second "
-        f"export repeats {words.percent(report.overlap_rows / report.rows)} of the rows."
+        f"{formats.percent(report.guest_rows / report.rows)} of the rows have no customer, "
+        f"{formats.percent(found['share'][_credit_notes(dataset)])} of the invoices are credit notes, and a second "
+        f"export repeats {formats.percent(report.overlap_rows / report.rows)} of the rows."
     )
     table = pd.DataFrame(
         {
             "finding": found.index,
             "count": found["count"].map("{:,}".format),
             "of": found["unit"],
-            "share": [words.percent(part) for part in found["share"]],
+            "share": [formats.percent(part) for part in found["share"]],
             "treatment by Segue": found["treatment"],
         }
     )

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
-from batch.explore import words
-from batch.explore.chapters import Source
+from batch.explore import formats
+from batch.explore.chapters import ExploredSource
 from batch.explore.finding import Chapter, Finding
 from batch.explore.style import DARK, LIGHT
 from batch.explore.tables import html_table
 from models.units import MONEY_UNITS
-from models.window_words import in_last_days, last_days
+from models.window_text import in_last_days, last_days
 from runtime.counts import many
 from runtime.money import Money
 
@@ -27,7 +27,7 @@ def is_report(path: Path) -> bool:
         return file.read(len(MARK)) == MARK.encode()
 
 
-def page(source: Source, chapters: Sequence[Chapter]) -> str:
+def page(source: ExploredSource, chapters: Sequence[Chapter]) -> str:
     """The HTML text of the report; equal for equal sources and chapters."""
     figures = {
         finding.id: _without_theme(finding)
@@ -82,16 +82,16 @@ def _without_theme(finding: Finding) -> dict[str, object]:
     return {"data": spec["data"], "layout": spec["layout"]}
 
 
-def _summary(source: Source) -> str:
+def _summary(source: ExploredSource) -> str:
     report = source.dataset.report
-    span = f"From {words.day(report.first)} to {words.day(report.last)}."
+    span = f"From {formats.day(report.first)} to {formats.day(report.last)}."
     if source.window_days is None:
         return span
-    days, end = last_days(source.window_days).replace("last ", ""), words.day(source.as_of)
+    days, end = last_days(source.window_days).replace("last ", ""), formats.day(source.as_of)
     return f"{span} Frequency, money and segments count {days} before {end}; all else is of all time."
 
 
-def _totals(source: Source) -> str:
+def _totals(source: ExploredSource) -> str:
     report = source.dataset.report
     net = (report.gross_units - report.returned_units) / MONEY_UNITS
     totals = [
@@ -99,24 +99,24 @@ def _totals(source: Source) -> str:
         (f"{report.customers:,}", "known customers"),
         (f"{report.sales:,}", "orders"),
         (f"{report.returns:,}", "credit notes"),
-        (words.amount(net, source.money), "net revenue"),
+        (formats.amount(net, source.money), "net revenue"),
     ]
     cells = "".join(f"<div><b>{escape(number)}</b><span>{what}</span></div>" for number, what in totals)
     return f'<div class="totals">{cells}</div>'
 
 
-def _colophon(source: Source) -> str:
+def _colophon(source: ExploredSource) -> str:
     # Inactive customers are in a segment, and not among those whom the fit sees.
     fitted = int((source.profiles["frequency"] > 0).sum())
     return (
         f"Created by segue explore. Segments: model {source.model.version}, fitted on {many(fitted, 'customer')} "
-        f"as of {words.day(source.as_of)}, money {source.monetary}, transform {source.transform}, "
+        f"as of {formats.day(source.as_of)}, money {source.monetary}, transform {source.transform}, "
         f"recency in units of {source.model.recency_unit:g} days, "
         f"{_window(source)}seed {source.seed}. All chapters except data quality are about known customers only."
     )
 
 
-def _window(source: Source) -> str:
+def _window(source: ExploredSource) -> str:
     return "" if source.window_days is None else f"frequency and money{in_last_days(source.window_days)}, "
 
 

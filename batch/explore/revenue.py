@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from batch.dataset_frames import ask
-from batch.explore import style, words
+from batch.explore import formats, style
 from batch.explore.finding import Finding
 from batch.explore.months import MONTH, all_months, cut_months
 from data.datasets.dataset import Dataset
@@ -80,9 +80,9 @@ def revenue_by_month(dataset: Dataset, money: Money) -> Finding:
     average = whole["net"].mean()
     lift = f", {whole['net'].max() / average:.1f} times the average month" if average > 0 else ""
     summary = (
-        f"The best month is {best:%B %Y} with {words.amount(whole['net'].max(), money)} net of returns"
+        f"The best month is {best:%B %Y} with {formats.amount(whole['net'].max(), money)} net of returns"
         f"{lift}. Returns are "
-        f"{words.percent(months['returned'].sum() / months['sold'].sum())} of sales."
+        f"{formats.percent(months['returned'].sum() / months['sold'].sum())} of sales."
     )
     figure = style.figure(360)
     opacity = np.where(months["is_whole"], 1.0, 0.4)
@@ -108,7 +108,7 @@ def revenue_by_month(dataset: Dataset, money: Money) -> Finding:
     figure.update_layout(barmode="relative", hovermode="x unified", bargap=0.25)
     figure.update_xaxes(hoverformat="%B %Y", showgrid=False)
     figure.update_yaxes(**money.axis([*months["sold"], *-months["returned"]], 6))
-    cut = [words.month(moment) for moment in months.index[~months["is_whole"]]]
+    cut = [formats.month(moment) for moment in months.index[~months["is_whole"]]]
     note = f"Pale bars: the data covers only part of {' and '.join(cut)}. " if cut else ""
     return Finding("revenue-month", "Revenue by month", summary, months, figure, note=f"{note}Known customers only.")
 
@@ -117,12 +117,12 @@ def revenue_by_country(dataset: Dataset, money: Money) -> Finding:
     """Net revenue by country, on a log scale so that small markets are visible."""
     countries = by_country(dataset)
     first, others = countries.iloc[0], countries.iloc[1:]
-    summary = f"{countries.index[0]} accounts for {words.percent(first['share'])} of net revenue"
+    summary = f"{countries.index[0]} accounts for {formats.percent(first['share'])} of net revenue"
     if len(others):
         summary += (
-            f"; {others.index[0]} follows with {words.percent(others['share'].iloc[0])}, and all "
+            f"; {others.index[0]} follows with {formats.percent(others['share'].iloc[0])}, and all "
             f"{many(len(others), 'other country', 'other countries')} together account for "
-            f"{words.percent(others['share'].sum())}"
+            f"{formats.percent(others['share'].sum())}"
         )
     shown = countries[countries["net"] > 0].head(SHOWN_COUNTRIES)
     if shown.empty:
@@ -134,7 +134,7 @@ def revenue_by_country(dataset: Dataset, money: Money) -> Finding:
         y=[escape(name) for name in shown.index],
         mode="markers+text",
         marker={"color": style.ACCENT, "size": 10},
-        text=[words.percent(share) for share in shown["share"]],
+        text=[formats.percent(share) for share in shown["share"]],
         textposition="middle right",
         textfont={"size": 11},
         cliponaxis=False,

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from batch.explore import style, words
+from batch.explore import formats, style
 from batch.explore.finding import Finding
 from batch.profiles import features
 from models.scoring import assign, transformed
 from models.segment_model import FEATURES, INACTIVE, SegmentModel
 from models.units import Floats, Ints
-from models.window_words import in_last_days, last_days
+from models.window_text import in_last_days, last_days
 from runtime.counts import many
 from runtime.money import Money
 
@@ -99,8 +99,8 @@ def snake_plot(found: Segmented, money: Money) -> Finding:
     figure.update_yaxes(title="standard deviations from the average", zeroline=False)
     top = frame.iloc[int(frame["money_share"].argmax())]
     summary = (
-        f"{top['persona']} are {words.percent(top['share'])} of customers and account for "
-        f"{words.percent(top['money_share'])} of revenue{in_last_days(found.model.window_days)}."
+        f"{top['persona']} are {formats.percent(top['share'])} of customers and account for "
+        f"{formats.percent(top['money_share'])} of revenue{in_last_days(found.model.window_days)}."
     )
     how = "on the log scale" if found.model.transform == "log1p" else "on the raw scale"
     note = f"Means of the standardised features, {how}. High recency means a long time since the last purchase."
@@ -117,8 +117,8 @@ def segment_table(found: Segmented, money: Money) -> Finding:
         {
             "segment": frame["persona"],
             "customers": frame["customers"].map("{:,}".format),
-            "share": frame["share"].map(words.percent),
-            "share of revenue": frame["money_share"].map(words.percent),
+            "share": frame["share"].map(formats.percent),
+            "share of revenue": frame["money_share"].map(formats.percent),
             "days since last order": [_mean(mean, "{:,.0f}".format) for mean in frame["recency"]],
             "orders each": [_mean(mean, "{:,.1f}".format) for mean in frame["frequency"]],
             "spend each": [_mean(mean, money.rounded) for mean in frame["monetary"]],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from batch.dataset_frames import USABLE, ask
-from batch.explore import words
+from batch.explore import formats
 from batch.explore.finding import Finding
 from data.datasets.dataset import Dataset
 from models.units import MONEY_UNITS
@@ -76,7 +76,7 @@ def odd_codes_table(dataset: Dataset, money: Money) -> Finding:
     summary = (
         f"{many(int(codes['rows'].sum()), 'row is', 'rows are')} postage, manual entries, fees and similar; the most "
         f"frequent code is {codes.index[0]} ({many(int(codes['rows'].iloc[0]), 'row')}, "
-        f"{words.amount(codes['net'].iloc[0], money)} net)."
+        f"{formats.amount(codes['net'].iloc[0], money)} net)."
     )
     shown = codes.head(SHOWN_CODES)
     table = pd.DataFrame(
@@ -85,7 +85,7 @@ def odd_codes_table(dataset: Dataset, money: Money) -> Finding:
             "for example": shown["description"],
             "rows": shown["rows"].map("{:,}".format),
             "with customer": shown["with_customer"].map("{:,}".format),
-            "net": [words.amount(net, money) for net in shown["net"]],
+            "net": [formats.amount(net, money) for net in shown["net"]],
         }
     )
     hidden = len(codes) - len(shown)

@@ -8,8 +8,8 @@ from benchmarks.compare.servers import Servers
 from benchmarks.compare.verify import events, faults
 
 # Fast, to kill just after a commit in Postgres: there a program that commits offsets later has not done so yet.
-_KILL_LOOK_SECONDS = 0.001
-_END_LOOK_SECONDS = 0.5
+_KILL_POLL_SECONDS = 0.001
+_END_POLL_SECONDS = 0.5
 
 
 def measure(contender: Contender, servers: Servers, topic: str, invoices: int, expected: Expected, kills: int) -> Kill:
@@ -18,10 +18,10 @@ def measure(contender: Contender, servers: Servers, topic: str, invoices: int, e
         run.start()
         for number in range(1, kills + 1):
             wanted = invoices * number // (kills + 1)
-            run.wait(lambda wanted=wanted: run.applied() >= wanted, _KILL_LOOK_SECONDS)  # type: ignore[misc]
+            run.wait(lambda wanted=wanted: run.applied() >= wanted, _KILL_POLL_SECONDS)  # type: ignore[misc]
             run.kill()
             run.start()
-        run.wait(lambda: _at_end(run, invoices), _END_LOOK_SECONDS)
+        run.wait(lambda: _at_end(run, invoices), _END_POLL_SECONDS)
         run.wait(lambda: not run.unpublished())
         run.stop()
         published = events(run.place) if contender.publishes else None

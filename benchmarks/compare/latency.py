@@ -16,7 +16,7 @@ from data.kafka.partitioner import PARTITIONER
 
 _WARM_UP_RATE = 100
 _WARM_UP_SECONDS = 3.0
-_LOOK_SECONDS = 0.001
+_POLL_SECONDS = 0.001
 # After the last invoice is applied, no change takes longer.
 _DRAIN_SECONDS = 2.0
 
@@ -60,7 +60,7 @@ class Prober:
                 self._produce(next(invoices))
                 count += 1
             self._producer.poll(0)
-            self.receive(_LOOK_SECONDS)
+            self.receive(_POLL_SECONDS)
 
     def receive(self, seconds: float) -> bool:
         """Receive changes for some time; returns whether there were any."""
@@ -103,10 +103,10 @@ def measure(contender: Contender, servers: Servers, invoices: Iterator[Message],
             prober.send(invoices, _WARM_UP_RATE, _WARM_UP_SECONDS)
             prober.seconds.clear()
             prober.send(invoices, rate, seconds)
-            run.wait(lambda: not prober.receive(_LOOK_SECONDS) and run.applied() > prober.sent)
+            run.wait(lambda: not prober.receive(_POLL_SECONDS) and run.applied() > prober.sent)
             drained = time.monotonic() + _DRAIN_SECONDS
             while time.monotonic() < drained:
-                prober.receive(_LOOK_SECONDS)
+                prober.receive(_POLL_SECONDS)
         finally:
             prober.close()
         run.stop()

@@ -18,7 +18,7 @@ from segue.local.processes import ChildProcess
 
 #: Seconds without any progress after which a run is given up; a busy machine is slow, but not that slow.
 PATIENCE = 300.0
-_LOOK_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 _STOP_SECONDS = 60.0
 
 
@@ -115,7 +115,7 @@ class Run:
         """Peak memory of the process in MiB."""
         return peak_mebibytes(self._process.pid)
 
-    def wait(self, condition: Callable[[], bool], look: float = _LOOK_SECONDS) -> None:
+    def wait(self, condition: Callable[[], bool], look: float = _POLL_SECONDS) -> None:
         """Wait until a condition is true.
 
         Raises

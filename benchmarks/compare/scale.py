@@ -19,7 +19,7 @@ from data.kafka.record_writer import RecordWriter
 #: How many of the customers have invoices.
 BUYERS = 10_000
 _TICKS = 40
-_TICK_LOOK_SECONDS = 0.001
+_TICK_POLL_SECONDS = 0.001
 _PAUSE_SECONDS = 0.2
 # Before the first invoice, so that no customer is due.
 _FIRST_TICK = BEGIN - timedelta(days=300)
@@ -92,7 +92,7 @@ def _ticks(run: Run) -> tuple[float, float]:
         for _ in range(_TICKS):
             at, began = next(moments), time.monotonic()
             _send(writer, run.place.topic, at)
-            run.wait(lambda at=at: _reached(connection, at), _TICK_LOOK_SECONDS)  # type: ignore[misc]
+            run.wait(lambda at=at: _reached(connection, at), _TICK_POLL_SECONDS)  # type: ignore[misc]
             milliseconds.append(1_000 * (time.monotonic() - began))
         before = run.cpu()
         for at in moments:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from dashboard.shared import rhythm_words, style, window_notes
+from dashboard.shared import rhythm_text, style, window_notes
 from dashboard.shared.elements import customer_link, segment_dot
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
@@ -18,11 +18,11 @@ ByState = dict[RiskState, tuple[int, float]]
 def headline(states: ByState, money: Money) -> str:
     """Money at stake and the number of customers, over all risk states."""
     number, stake = (sum(each[part] for each in states.values()) for part in (0, 1))
-    people = "customer" if number == 1 else "customers"
+    noun = "customer" if number == 1 else "customers"
     return (
         '<div class="sg-stake">'
         f'<div><b data-stake="{stake:.0f}">{money.short(stake)}</b><span>at stake</span></div>'
-        f'<div><b data-customers="{number}">{number:,}</b><span>{people}</span></div>'
+        f'<div><b data-customers="{number}">{number:,}</b><span>{noun}</span></div>'
         "<p><strong>What these customers would spend within a year</strong>, times the probability of "
         f"<strong>no order within {DAYS_TO_COME_BACK} days</strong>.</p></div>"
     )
@@ -31,8 +31,8 @@ def headline(states: ByState, money: Money) -> str:
 def tiles(states: ByState, money: Money) -> str:
     """Customers and money at stake by risk state."""
     shown = "".join(
-        f'<div class="sg-total sg-state" style="--cause:{rhythm_words.COLOURS[state]}" data-state="{state}">'
-        f"<b>{number:,}</b><span>{rhythm_words.STATES[state].lower()}</span>"
+        f'<div class="sg-total sg-state" style="--cause:{rhythm_text.COLOURS[state]}" data-state="{state}">'
+        f"<b>{number:,}</b><span>{rhythm_text.STATES[state].lower()}</span>"
         f"<em>{money.short(stake)} at stake</em></div>"
         for state, (number, stake) in states.items()
     )
@@ -52,8 +52,8 @@ def table(found: RiskList, rows: Ints, known: Personas, money: Money, as_of: dat
 
 def state_label(state: RiskState) -> str:
     """A risk state on a tinted label."""
-    tint = f'style="--cause:{rhythm_words.COLOURS[state]}"'
-    return f'<span class="sg-why" {tint}>{rhythm_words.STATES[state]}</span>'
+    tint = f'style="--cause:{rhythm_text.COLOURS[state]}"'
+    return f'<span class="sg-why" {tint}>{rhythm_text.STATES[state]}</span>'
 
 
 def rule(window_days: int | None) -> str:
@@ -73,17 +73,17 @@ def rule(window_days: int | None) -> str:
 
 
 def _row(found: RiskList, row: int, known: Personas, money: Money, as_of: datetime | None) -> str:
-    own, people = found.own(row), found.people
+    own, customers = found.own(row), found.customers
     return (
-        f"<tr><td>{customer_link(people.customer_id.of(row), as_of)}</td>"
-        f"<td>{rhythm_words.reason(own.gap_days, own.silent_days)}</td>"
-        f'<td>{state_label(own.state)} <span class="sg-note">{rhythm_words.when(own, found.event_time)}</span></td>'
+        f"<tr><td>{customer_link(customers.customer_id.of(row), as_of)}</td>"
+        f"<td>{rhythm_text.reason(own.gap_days, own.silent_days)}</td>"
+        f'<td>{state_label(own.state)} <span class="sg-note">{rhythm_text.when(own, found.event_time)}</span></td>'
         f'<td class="sg-right"><b>{money.exact(own.at_stake)}</b>{_narrow("at stake")}</td>'
         f'<td class="sg-right">{style.percent(own.p_order, 1.0)}{_narrow("back within 90 days")}</td>'
-        f"<td>{segment_dot(look_up(known, people.segment.of(row)))}</td>"
+        f"<td>{segment_dot(look_up(known, customers.segment.of(row)))}</td>"
         f'<td class="sg-wide">{_by_time(found, row, known)}</td>'
-        f'<td class="sg-wide sg-right">{money.exact(float(people.spent[row]))}</td>'
-        f'<td class="sg-wide">{escape(people.country.of(row) or "")}</td></tr>'
+        f'<td class="sg-wide sg-right">{money.exact(float(customers.spent[row]))}</td>'
+        f'<td class="sg-wide">{escape(customers.country.of(row) or "")}</td></tr>'
     )
 
 
@@ -95,11 +95,11 @@ def _narrow(text: str) -> str:
 def _by_time(found: RiskList, row: int, known: Personas) -> str:
     if found.is_settled is not None and not found.is_settled[row]:
         return style.NOTHING
-    at, segment = next_change(found.people, row), found.people.next_segment.of(row)
+    at, segment = next_change(found.customers, row), found.customers.next_segment.of(row)
     if at is None or segment is None:
         return "never"
     return f'{segment_dot(look_up(known, segment))} <span class="sg-when">{_day(at, found.event_time)}</span>'
 
 
 def _day(at: datetime, now: datetime) -> str:
-    return rhythm_words.BEYOND if at - now > rhythm_words.FORESEEABLE else style.date(max(at, now))
+    return rhythm_text.BEYOND if at - now > rhythm_text.FORESEEABLE else style.date(max(at, now))

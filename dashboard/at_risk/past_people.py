@@ -12,9 +12,9 @@ from dashboard.shared.past import TIMEOUT_MS, Past
 from dashboard.shared.personas import Personas
 from dashboard.shared.reading import patient
 from dashboard.shared.risk_list import RiskList, risk_list
+from data.postgres.customer_columns import Coded, CustomerColumns, Ids
 from data.postgres.orders_in_a_window import orders_in_a_window
 from data.postgres.past_moments import SOME_PARTITIONS_ONLY, PastError
-from data.postgres.people import Coded, Ids, People
 from models.decay import NEVER
 from models.published_outlook import PublishedOutlook, published_outlook
 from models.rhythm.histories import Histories
@@ -24,7 +24,7 @@ from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import MONEY_UNITS, Bools, Ints, to_micros
 from runtime.counts import many
 from stream_app.core.columns import NO_RECORD
-from stream_app.core.counted import Counted
+from stream_app.core.counted import CountedTransactions
 from stream_app.core.outlook_in_a_window import outlook_in_a_window
 
 
@@ -44,7 +44,7 @@ class PastPeople:
     """
 
     past: Past
-    people: People
+    customers: CustomerColumns
     model: SegmentModel
     known: Personas
     fits: Bools
@@ -80,7 +80,7 @@ def at_risk(found: PastPeople, rhythm: RhythmModel) -> RiskList:
     """All of them by money at stake, computed once."""
     key = (RiskList, rhythm.version)
     if key not in found.past.derived:
-        found.past.derived[key] = risk_list(found.people, rhythm, found.at, found.fits)
+        found.past.derived[key] = risk_list(found.customers, rhythm, found.at, found.fits)
     answer: RiskList = found.past.derived[key]
     return answer
 
@@ -107,7 +107,7 @@ def _read(past: Past, connection: Connection) -> PastPeople:
     fits = ahead.fits & inside
     country = states["country"].astype("category").cat
     published = states["segment"].astype("category").cat
-    people = People(
+    customers = CustomerColumns(
         customer_id=Ids.from_texts(states["customer_id"].tolist()),
         country=Coded(_ints(country.codes), tuple(country.categories)),
         segment=Coded(_ints(published.codes), tuple(published.categories)),
@@ -118,7 +118,7 @@ def _read(past: Past, connection: Connection) -> PastPeople:
             np.where(fits, ahead.next_segment, NO_SEGMENT), tuple(segment.id for segment in model.segments)
         ),
     )
-    return PastPeople(past, people, model, past.known, fits)
+    return PastPeople(past, customers, model, past.known, fits)
 
 
 def _outlook(
@@ -133,7 +133,7 @@ def _outlook(
         _ints(orders[name]) for name in ("customer", "occurred_at", "is_sale", "amount_units")
     )
     each, record = np.ones_like(customer), np.full_like(customer, NO_RECORD)
-    counts = Counted.of(model.window_days, customer, record, moment, each, is_sale, amount)
+    counts = CountedTransactions.of(model.window_days, customer, record, moment, each, is_sale, amount)
     return outlook_in_a_window(model, segment, counts_from, to_micros(at), counts)
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 from dashboard.at_risk.past_people import PastPeople
 from dashboard.at_risk.slips_queries import Slips
 from dashboard.shared.flows import midnight
+from data.postgres.customer_columns import Coded
 from data.postgres.frames import MOMENT
-from data.postgres.people import Coded
 from models.decay import NEVER
 from models.units import Ints
 
@@ -61,7 +61,7 @@ def _everybody(people: PastPeople) -> pd.DataFrame:
     """All whom time alone moves, computed once."""
     derived = people.past.derived
     if _everybody not in derived:
-        who = people.people
+        who = people.customers
         moves = np.flatnonzero(who.next_change_at != NEVER)
         derived[_everybody] = pd.DataFrame(
             {

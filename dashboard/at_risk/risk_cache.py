@@ -10,7 +10,7 @@ from dashboard.shared import refreshed
 from dashboard.shared.caching import Answer, RefreshedAnswer
 from dashboard.shared.page import Moment
 from dashboard.shared.risk_list import RiskList, risk_list
-from data.postgres.people import everybody
+from data.postgres.customer_columns import all_customers
 from models.rhythm.rhythm_model import RhythmModel
 
 
@@ -18,7 +18,7 @@ def read(engine: Engine, moment: Moment, rhythm: RhythmModel) -> Answer[RiskList
     """The list as of the page's moment or, where it takes seconds to compute, as of a somewhat earlier one."""
 
     def compute(connection: Connection, at: datetime) -> RiskList:
-        return risk_list(everybody(connection), rhythm, at)
+        return risk_list(all_customers(connection), rhythm, at)
 
     key = engine.url.render_as_string(hide_password=False)
     return refreshed.read(engine, moment, _kept(key, moment.model.version, rhythm.version), compute)

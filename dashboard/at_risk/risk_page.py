@@ -9,12 +9,12 @@ from sqlalchemy import Connection, Engine
 
 from dashboard.at_risk import check_markup, checked, markup, past_people, risk_cache
 from dashboard.at_risk.past_people import PastPeople
-from dashboard.shared import controls, downloads, elements, page, rhythm_words, style
+from dashboard.shared import controls, downloads, elements, page, rhythm_text, style
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.reading import progress
 from dashboard.shared.risk_list import RiskList, Wanted, risk_list
-from data.postgres.people import everybody
+from data.postgres.customer_columns import all_customers
 from models.rhythm.checked_model import has_seen
 from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.risk import RISK_STATES, RiskState
@@ -85,7 +85,7 @@ def _filters(found: RiskList, moment: Moment) -> Wanted:
     states: list[RiskState] = st.pills(
         "Risk state",
         [*RISK_STATES],
-        format_func=rhythm_words.STATES.__getitem__,
+        format_func=rhythm_text.STATES.__getitem__,
         selection_mode="multi",
         key=STATE,
         bind="query-params",
@@ -101,7 +101,7 @@ def _filters(found: RiskList, moment: Moment) -> Wanted:
             wrap=True,
         )
         least = controls.least_money("At stake, at least", moment.money, STAKE)
-        countries = controls.countries(sorted(found.people.country.texts), COUNTRY)
+        countries = controls.countries(sorted(found.customers.country.texts), COUNTRY)
     return Wanted(segments, states, countries, least)
 
 
@@ -113,8 +113,8 @@ def _file(wanted: Wanted, order: str, found: RiskList) -> downloads.File:
 
 def _all_rows(rhythm: RhythmModel, shown: Moment, wanted: Wanted, order: str, connection: Connection) -> pd.DataFrame:
     """The customers at the moment at which the file is asked for."""
-    now = progress(connection).event_time or shown.event_time
-    return _table(risk_list(everybody(connection), rhythm, now), shown, wanted, order)
+    now = progress(connection).watermark or shown.event_time
+    return _table(risk_list(all_customers(connection), rhythm, now), shown, wanted, order)
 
 
 def _past_rows(found: RiskList, shown: Moment, wanted: Wanted, order: str, _connection: Connection) -> pd.DataFrame:

@@ -13,9 +13,9 @@ from dashboard.at_risk.past_people import PastPeople
 from dashboard.at_risk.slips_queries import Slips
 from dashboard.shared import controls, downloads, elements, flows, history, page, personas, plotting
 from dashboard.shared.countries import by_frequency
+from dashboard.shared.labels import BY_TIME
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
-from dashboard.shared.words import BY_TIME
 from runtime.counts import many
 
 PAGE_SIZE = 25

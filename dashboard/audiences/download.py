@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from dashboard.audiences.found import FoundAudience
 from dashboard.shared import access, controls, downloads, elements, page, refreshed
-from dashboard.shared.downloads import Content, File
+from dashboard.shared.downloads import File, FileContent
 from dashboard.shared.literal import escape
 from dashboard.shared.page import Moment
 from dashboard.shared.reading import progress, reading
@@ -18,7 +18,7 @@ from data.datasets import pass_through
 from data.datasets.cells import DataError
 from data.datasets.pass_through import PassThrough
 from data.postgres import model_registry
-from data.postgres.audience_members import AudienceMoment, Members, parts
+from data.postgres.audience_members import AudienceMoment, FoundMembers, parts
 from models.audience import AudienceDefinition
 from models.audience_text import to_text
 from models.rhythm.carried import rhythm_of
@@ -97,18 +97,18 @@ def _file_name(opened: str | None, found: FoundAudience) -> str:
 
 def _content(
     engine: Engine, shown: Moment, definition: AudienceDefinition, use: Use, joined: PassThrough | None
-) -> Content:
+) -> FileContent:
     """The file at the moment at which it is asked for."""
     with reading(engine, refreshed.TIMEOUT_MS) as connection:
-        at = progress(connection).event_time or shown.event_time
+        at = progress(connection).watermark or shown.event_time
         now = AudienceMoment(at, rhythm_of(shown.model))
         about = About(_names(connection, shown), at, shown.money.currency, use, joined, downloads.MOST_ROWS)
         return _written(parts(connection, definition, now, with_rhythm=True, with_stays=True), about)
 
 
 def _past_content(
-    engine: Engine, shown: Moment, now: AudienceMoment, members: Members, use: Use, joined: PassThrough | None
-) -> Content:
+    engine: Engine, shown: Moment, now: AudienceMoment, members: FoundMembers, use: Use, joined: PassThrough | None
+) -> FileContent:
     """The file as of a past moment."""
     with reading(engine) as connection:
         names = _names(connection, shown)
@@ -122,7 +122,7 @@ def _names(connection: Connection, shown: Moment) -> dict[str, str]:
     return names | {segment: persona.name for segment, persona in shown.personas.items()}
 
 
-def _written(members: Iterable[Members], about: About) -> Content:
+def _written(members: Iterable[FoundMembers], about: About) -> FileContent:
     text = StringIO()
     written = write(text, members, about)
-    return Content(text.getvalue().encode(), written.customers)
+    return FileContent(text.getvalue().encode(), written.customers)

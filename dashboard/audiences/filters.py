@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from dashboard.shared import controls, rhythm_words
+from dashboard.shared import controls, rhythm_text
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.personas import Personas, look_up
 from models.audience import AudienceDefinition, Range
@@ -90,7 +90,7 @@ def draw(options: Options, money: Money) -> AudienceDefinition:
             st.pills(
                 "Risk state",
                 [*RISK_STATES],
-                format_func=rhythm_words.STATES.__getitem__,
+                format_func=rhythm_text.STATES.__getitem__,
                 selection_mode="multi",
                 key=RISKS,
                 bind="query-params",

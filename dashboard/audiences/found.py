@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from dashboard.shared import refreshed
 from dashboard.shared.caching import Answer, RefreshedAnswer
 from dashboard.shared.page import Moment
-from data.postgres.audience_members import AudienceMoment, AudienceTotals, Members, parts
+from data.postgres.audience_members import AudienceMoment, AudienceTotals, FoundMembers, parts
 from models.audience import AudienceDefinition
 from models.audience_text import to_text
 from models.rhythm.carried import rhythm_of
@@ -41,7 +41,7 @@ class FoundAudience:
     spent: Floats
     at_stake: Floats
     last_at: Ints
-    members: Members | None = None
+    members: FoundMembers | None = None
 
     @cached_property
     def totals(self) -> AudienceTotals:
@@ -92,15 +92,15 @@ def find(connection: Connection, definition: AudienceDefinition, now: AudienceMo
     return _joined(parts(connection, definition, now, with_rhythm=True), now)
 
 
-def _joined(found: Iterable[Members], now: AudienceMoment) -> FoundAudience:
+def _joined(found: Iterable[FoundMembers], now: AudienceMoment) -> FoundAudience:
     ids: list[bytes] = []
     spent, stake, last = [np.zeros(0)], [np.zeros(0)], [np.zeros(0, dtype=np.int64)]
     for part in found:
         rows = part.rows
         ids += [each.encode() for each in part.ids()]
-        spent.append(part.people.spent[rows])
+        spent.append(part.customers.spent[rows])
         stake.append(np.zeros(len(rows)) if part.found is None else part.found.stake.money[rows])
-        last.append(part.people.histories.last_at[rows])
+        last.append(part.customers.histories.last_at[rows])
     return FoundAudience(now, tuple(ids), np.concatenate(spent), np.concatenate(stake), np.concatenate(last))
 
 

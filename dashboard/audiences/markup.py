@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from dashboard.shared import rhythm_words, style
+from dashboard.shared import rhythm_text, style
 from dashboard.shared.elements import customer_link, segment_dot
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
-from data.postgres.audience_members import AudienceTotals, Members
+from data.postgres.audience_members import AudienceTotals, FoundMembers
 from models.audience import NO_STATE
 from models.rhythm.risk import RISK_STATES
 from models.units import from_micros
@@ -35,9 +35,9 @@ def definition(text: str) -> str:
     return f'<div class="sg-note">Definition: <span class="sg-code" data-definition>{escape(text)}</span></div>'
 
 
-def table(found: Members, ids: list[str], known: Personas, money: Money, as_of: datetime | None = None) -> str:
+def table(found: FoundMembers, ids: list[str], known: Personas, money: Money, as_of: datetime | None = None) -> str:
     """Some customers in the order of ``ids``, with links to their pages; customers who are gone since are left out."""
-    rows = {found.people.customer_id.of(row): row for row in found.rows.tolist()}
+    rows = {found.customers.customer_id.of(row): row for row in found.rows.tolist()}
     body = "".join(_row(found, rows[each], known, money, as_of) for each in ids if each in rows)
     head = (
         '<tr><th>Customer</th><th>Segment</th><th>Risk state</th><th class="sg-right">At stake</th>'
@@ -61,8 +61,8 @@ def rule() -> str:
     )
 
 
-def _row(found: Members, row: int, known: Personas, money: Money, as_of: datetime | None) -> str:
-    people, stays, own = found.people, found.stays, found.found
+def _row(found: FoundMembers, row: int, known: Personas, money: Money, as_of: datetime | None) -> str:
+    customers, stays, own = found.customers, found.stays, found.found
     before = "" if stays is None else stays.previous.of(row)
     since = "" if stays is None else f"since {style.date(from_micros(int(stays.since[row])))}"
     former = f", before that {escape(look_up(known, before).name)}" if before else ""
@@ -70,19 +70,19 @@ def _row(found: Members, row: int, known: Personas, money: Money, as_of: datetim
     state, stake = "", ""
     if own is not None and own.state[row] != NO_STATE:
         name = RISK_STATES[int(own.state[row])]
-        tint = f'style="--cause:{rhythm_words.COLOURS[name]}"'
-        state = f'<span class="sg-why" {tint}>{rhythm_words.STATES[name]}</span>'
+        tint = f'style="--cause:{rhythm_text.COLOURS[name]}"'
+        state = f'<span class="sg-why" {tint}>{rhythm_text.STATES[name]}</span>'
         stake = f"<b>{money.exact(float(own.stake.money[row]))}</b>{_narrow('at stake')}"
     days = 0 if stays is None else int(stays.recency_days[row])
     ordered = f"{many(days, 'day')} ago" if days else "today"
     return (
-        f"<tr><td>{customer_link(people.customer_id.of(row), as_of)}</td>"
-        f"<td>{segment_dot(look_up(known, people.segment.of(row)))} {came}</td>"
+        f"<tr><td>{customer_link(customers.customer_id.of(row), as_of)}</td>"
+        f"<td>{segment_dot(look_up(known, customers.segment.of(row)))} {came}</td>"
         f'<td>{state}</td><td class="sg-right">{stake}</td>'
-        f'<td class="sg-right">{money.exact(float(people.spent[row]))}{_narrow("net spend")}</td>'
-        f'<td class="sg-right">{int(people.histories.orders[row]):,}{_narrow("orders")}</td>'
+        f'<td class="sg-right">{money.exact(float(customers.spent[row]))}{_narrow("net spend")}</td>'
+        f'<td class="sg-right">{int(customers.histories.orders[row]):,}{_narrow("orders")}</td>'
         f'<td class="sg-right">{ordered}</td>'
-        f'<td class="sg-wide">{escape(people.country.of(row) or "")}</td></tr>'
+        f'<td class="sg-wide">{escape(customers.country.of(row) or "")}</td></tr>'
     )
 
 

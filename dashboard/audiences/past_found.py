@@ -17,7 +17,7 @@ from dashboard.shared.past import Past
 from dashboard.shared.reading import patient
 from data.postgres import audience_members
 from data.postgres.audience_filters import past_moves
-from data.postgres.audience_members import AudienceMoment, Members
+from data.postgres.audience_members import AudienceMoment, FoundMembers
 from data.postgres.frames import copied
 from data.postgres.past_moments import PastError
 from data.postgres.tables import segment_changes
@@ -44,9 +44,9 @@ class PastEverybody:
     states: pd.DataFrame
 
     @cached_property
-    def members(self) -> Members:
+    def members(self) -> FoundMembers:
         """All n of them, with stays, and with rhythms if the model had predictions."""
-        return audience_members.of_everybody(*past_members.people_and_stays(self.states), self.now)
+        return audience_members.of_everybody(*past_members.customers_and_stays(self.states), self.now)
 
     @cached_property
     def _answer(self) -> KeyedAnswer[FoundAudience]:
@@ -68,14 +68,16 @@ class PastEverybody:
         with patient(connection, past.TIMEOUT_MS):
             movers = _movers(connection, definition, self.now.event_time)
         inside, known = past_members.passing(self.states, definition, movers), self.members
-        people, own = known.people, known.found
+        customers, own = known.customers, known.found
         stake = np.zeros(len(inside)) if own is None else own.stake.money
         if own is not None:
             inside &= in_risk(definition, own.state, stake)
         rows = np.flatnonzero(inside)
-        members = Members(people, rows, own, known.stays)
+        members = FoundMembers(customers, rows, own, known.stays)
         ids = tuple(each.encode() for each in members.ids())
-        return FoundAudience(self.now, ids, people.spent[rows], stake[rows], people.histories.last_at[rows], members)
+        return FoundAudience(
+            self.now, ids, customers.spent[rows], stake[rows], customers.histories.last_at[rows], members
+        )
 
 
 def read(moment: Moment, at: datetime) -> PastEverybody:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data.postgres.people import Coded, Ids, People, Stays
+from data.postgres.customer_columns import Coded, CustomerColumns, Ids, Stays
 from models.audience import AudienceDefinition, Range
 from models.rhythm.histories import Histories
 from models.rhythm.seasonal_clock import NEVER
@@ -47,10 +47,10 @@ def passing(states: pd.DataFrame, definition: AudienceDefinition, movers: "pd.Se
     return inside
 
 
-def people_and_stays(states: pd.DataFrame) -> tuple[People, Stays]:
+def customers_and_stays(states: pd.DataFrame) -> tuple[CustomerColumns, Stays]:
     """The same customers as arrays; their next changes are not looked for."""
     first, last = (states[name].fillna(states["counts_from"]) for name in ("first_purchase_at", "last_purchase_at"))
-    people = People(
+    customers = CustomerColumns(
         customer_id=Ids.from_texts(states["customer_id"].tolist()),
         country=_coded(states["country"]),
         segment=_coded(states["segment"]),
@@ -60,7 +60,7 @@ def people_and_stays(states: pd.DataFrame) -> tuple[People, Stays]:
         next_segment=Coded(np.full(len(states), NO_SEGMENT), ()),
     )
     before = Ids.from_texts(states["previous_segment"].fillna("").tolist())
-    return people, Stays(_ints(states["recency_days"]), _micros(states["segment_since"]), before)
+    return customers, Stays(_ints(states["recency_days"]), _micros(states["segment_since"]), before)
 
 
 def _within(numbers: Ints, wanted: Range, scale: int = 1) -> Bools:

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.shared.plotting import ACCENT, faded, plain
-from models.campaigns.compare import Comparison, Difference, Group
+from models.campaigns.compare import CampaignComparison, Difference, Group
 from models.units import Floats
 from runtime.money import Money
 
@@ -17,7 +17,7 @@ _FORMATS = {"share": ".0%", "points": ".0f", "orders": ",.1f"}
 _POINTS = 100
 
 
-def groups(comparison: Comparison, measure: Measure, money: Money) -> go.Figure:
+def groups(comparison: CampaignComparison, measure: Measure, money: Money) -> go.Figure:
     """A value per customer of both groups at the end of each day since the start."""
     figure = go.Figure()
     days = list(range(comparison.days + 1))
@@ -43,7 +43,7 @@ def groups(comparison: Comparison, measure: Measure, money: Money) -> go.Figure:
     return plain(figure, height=320).update_layout(margin={"t": 30})
 
 
-def difference(comparison: Comparison, measure: Literal["share", "money"], money: Money) -> go.Figure:
+def difference(comparison: CampaignComparison, measure: Literal["share", "money"], money: Money) -> go.Figure:
     """Treated less held out at the end of each day, with its interval; days without one have no band."""
     found: Difference = comparison.share if measure == "share" else comparison.money
     figure = go.Figure()

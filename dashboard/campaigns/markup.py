@@ -8,7 +8,7 @@ from dashboard.shared import style
 from dashboard.shared.elements import address
 from dashboard.shared.literal import escape
 from data.postgres.campaigns import Campaign
-from models.campaigns.compare import Comparison, Difference, Group
+from models.campaigns.compare import CampaignComparison, Difference, Group
 from models.campaigns.sentence import HARMED, HELPED, TOO_EARLY, UNCLEAR, points, sentence, verdict
 from runtime.counts import many
 from runtime.money import Money
@@ -62,7 +62,7 @@ def day_of(campaign: Campaign, now: datetime) -> str:
     return "over" if days >= campaign.horizon_days else f"day {days} of {campaign.horizon_days}"
 
 
-def headline(campaign: Campaign, comparison: Comparison, now: datetime) -> str:
+def headline(campaign: Campaign, comparison: CampaignComparison, now: datetime) -> str:
     """What may be said of a campaign, in a word and in plain sentences."""
     word, mood = WORDS[verdict(comparison)]
     facts = (
@@ -76,7 +76,7 @@ def headline(campaign: Campaign, comparison: Comparison, now: datetime) -> str:
     )
 
 
-def notes(campaign: Campaign, comparison: Comparison) -> str:
+def notes(campaign: Campaign, comparison: CampaignComparison) -> str:
     """What must be known to trust the numbers; empty if nothing."""
     left = comparison.treated.customers + comparison.held_out.customers
     forgotten = campaign.treated + campaign.held_out - left
@@ -94,7 +94,7 @@ def notes(campaign: Campaign, comparison: Comparison) -> str:
     return "".join(f'<div class="sg-note">{escape(each)}</div>' for each in said)
 
 
-def numbers(comparison: Comparison, money: Money) -> str:
+def numbers(comparison: CampaignComparison, money: Money) -> str:
     """What both groups did, and the differences with their intervals."""
     both = (comparison.treated, comparison.held_out)
     share, spent = comparison.share, comparison.money

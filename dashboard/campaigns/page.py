@@ -15,7 +15,7 @@ from dashboard.shared.page import Moment
 from dashboard.shared.reading import patient
 from data.postgres import campaign_outcomes, campaigns
 from data.postgres.campaigns import Campaign
-from models.campaigns.compare import Comparison, compare, seed_of
+from models.campaigns.compare import CampaignComparison, compare, seed_of
 from models.campaigns.outlook import effect_sentences, plan_of, smallest_sentence
 from runtime.money import Money
 
@@ -74,7 +74,7 @@ def _campaign(engine: Engine, campaign: Campaign, moment: Moment) -> None:
         st.html(markup.RULES)
 
 
-def _compared(campaign: Campaign, moment: Moment) -> Comparison:
+def _compared(campaign: Campaign, moment: Moment) -> CampaignComparison:
     """The comparison of a campaign's groups on every whole day so far."""
     with patient(moment.connection, TIMEOUT_MS):
         outcomes = campaign_outcomes.outcomes(moment.connection, campaign, moment.event_time)
@@ -82,12 +82,12 @@ def _compared(campaign: Campaign, moment: Moment) -> Comparison:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _last(database: str, campaign: str) -> KeyedAnswer[Comparison]:
+def _last(database: str, campaign: str) -> KeyedAnswer[CampaignComparison]:
     """The last comparison, which every click on the page needs again."""
     return KeyedAnswer()
 
 
-def _figures(comparison: Comparison, money: Money) -> None:
+def _figures(comparison: CampaignComparison, money: Money) -> None:
     measure: Measure = controls.choice("Measure", MEASURES, MEASURE)  # type: ignore[assignment, arg-type]
     left, right = st.columns(2, gap="large")
     with left:
@@ -108,7 +108,7 @@ def _figures(comparison: Comparison, money: Money) -> None:
         st.plotly_chart(drawn, key="campaign_difference", config=plotting.CONFIG, alt=alt)
 
 
-def _outlook(campaign: Campaign, comparison: Comparison) -> None:
+def _outlook(campaign: Campaign, comparison: CampaignComparison) -> None:
     plan = plan_of(comparison, campaign.base_share)
     if comparison.days >= comparison.horizon or plan is None:
         return

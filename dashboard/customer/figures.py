@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 from dashboard.shared.literal import in_figure
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import ACCENT, DAY_TICKS, cause_colour, plain
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.money import Money
 
 SALE, RETURN = ACCENT, cause_colour("return")

@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.shared import elements, predicted_words, rhythm_words, style, typical_words
+from dashboard.shared import elements, predicted_text, rhythm_text, style, typical_text
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
 from dashboard.shared.predicted import Predicted
 from dashboard.shared.rhythm import OwnRhythm
 from models.personas import is_good
-from models.purchase_words import ALL_CANCELLED
-from models.window_words import in_last_days
+from models.purchase_text import ALL_CANCELLED
+from models.window_text import in_last_days
 from runtime.counts import many
 from runtime.money import Money
 
@@ -84,16 +84,16 @@ def advice(who: Portrait, known: Personas, money: Money) -> str:
     """The persona's description and recommended action, what is typical of it, and where the customer does not fit."""
     persona = look_up(known, who.segment)
     text = f'<div class="sg-note">{escape(persona.description)} <b>{escape(persona.action)}</b></div>'
-    instead = None if who.rhythm is None else rhythm_words.ADVICE.get(who.rhythm.state)
+    instead = None if who.rhythm is None else rhythm_text.ADVICE.get(who.rhythm.state)
     # Advice for good customers would be wrong for one who has stopped; that for others is about those who have.
     if who.rhythm is not None and instead is not None and is_good(persona.id):
-        state = rhythm_words.STATES[who.rhythm.state].lower()
+        state = rhythm_text.STATES[who.rhythm.state].lower()
         usual = f"The usual advice for {persona.name} does not hold for a customer who is {state}."
         text = f'<div class="sg-note sg-unusual"><b>{escape(instead)}</b> {escape(usual)}</div>'
     if persona.typical is None or who.recency_days is None:
         return text
     numbers = (who.recency_days, who.frequency, who.monetary)
-    unusual = typical_words.misfit(persona.name, persona.typical, numbers, money)
+    unusual = typical_text.misfit(persona.name, persona.typical, numbers, money)
     if unusual is not None and who.recency_days > persona.typical.recency.most and is_good(persona.id):
         # With or without predictions: no typical customer of this segment is silent for as long, so its advice is void.
         text = text if instead is not None else ""
@@ -101,7 +101,7 @@ def advice(who: Portrait, known: Personas, money: Money) -> str:
     elif unusual is not None:
         warning = f"<b>{escape(unusual)}</b> What is said of {escape(persona.name)} may not hold here:"
         text = f'<div class="sg-note sg-unusual">{warning}</div>{text}'
-    usual = f"Typical of {persona.name}: {typical_words.rule(persona.typical, money)}"
+    usual = f"Typical of {persona.name}: {typical_text.rule(persona.typical, money)}"
     return f'{text}<div class="sg-note sg-typical">{escape(usual)}</div>'
 
 
@@ -195,7 +195,7 @@ def _rhythm(who: Portrait, now: datetime, money: Money) -> str:
     if own is None:
         return ""
     return (
-        f'<p data-risk="{own.state}"><b>{rhythm_words.sentence(own, now)}.</b> '
+        f'<p data-risk="{own.state}"><b>{rhythm_text.sentence(own, now)}.</b> '
         f"At stake: {money.exact(own.at_stake)}.</p>"
     )
 
@@ -206,9 +206,9 @@ def _predicted(who: Portrait, now: datetime, money: Money) -> str:
         return ""
     is_lost = who.rhythm is not None and who.rhythm.state == "presumed_lost"
     sentences = (
-        predicted_words.chances(who.predicted),
-        predicted_words.NO_DAY if is_lost else predicted_words.next_order(who.predicted, now),
-        predicted_words.spend(who.predicted, money),
+        predicted_text.chances(who.predicted),
+        predicted_text.NO_DAY if is_lost else predicted_text.next_order(who.predicted, now),
+        predicted_text.spend(who.predicted, money),
     )
     return f'<p data-predicted="{who.predicted.within_90_days:.4f}">{escape(" ".join(sentences))}</p>'
 

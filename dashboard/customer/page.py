@@ -13,7 +13,7 @@ from dashboard.customer.figures import Outlook, Timeline
 from dashboard.customer.markup import Portrait
 from dashboard.customer.portraits import portrait_of
 from dashboard.customer.queries import RfmPoint
-from dashboard.customer.why import Why, why
+from dashboard.customer.why import SegmentReason, why
 from dashboard.shared import elements, page
 from dashboard.shared.identifiers import LONGEST, readings, resolve
 from dashboard.shared.page import Moment
@@ -32,7 +32,7 @@ class Biography:
     """One customer, as of event time."""
 
     portrait: Portrait
-    why: Why
+    why: SegmentReason
     timeline: Timeline
     changes: pd.DataFrame
     risks: pd.DataFrame

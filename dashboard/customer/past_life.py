@@ -14,7 +14,7 @@ from dashboard.customer import life, queries
 from dashboard.customer.figures import Outlook, Timeline
 from dashboard.customer.markup import Portrait
 from dashboard.customer.portraits import portrait_of
-from dashboard.customer.why import Why, why
+from dashboard.customer.why import SegmentReason, why
 from dashboard.shared.foresight import moves_ahead
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.profiles import PastProfile
@@ -38,7 +38,7 @@ class PastBiography:
     """
 
     portrait: Portrait
-    why: Why | None
+    why: SegmentReason | None
     timeline: Timeline
     changes: pd.DataFrame
     risks: pd.DataFrame

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.shared import elements, rhythm_words
+from dashboard.shared import elements, rhythm_text
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import NEW_CUSTOMER
 from dashboard.shared.plotting import OTHER_CAUSE
@@ -42,7 +42,7 @@ def _state(state: str) -> str:
     if not state:
         return ""
     # A later version of Segue may have stored a state that this one has no words for.
-    names: Mapping[str, str] = dict(rhythm_words.STATES.items())
-    colours: Mapping[str, str] = dict(rhythm_words.COLOURS.items())
+    names: Mapping[str, str] = dict(rhythm_text.STATES.items())
+    colours: Mapping[str, str] = dict(rhythm_text.COLOURS.items())
     colour = colours.get(state, OTHER_CAUSE)
     return f'<span class="sg-dot" style="--persona:{colour}">{escape(names.get(state, state))}</span>'

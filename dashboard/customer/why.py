@@ -23,7 +23,7 @@ from runtime.money import Money
 LARGEST = 3
 
 
-class Order(NamedTuple):
+class ShownOrder(NamedTuple):
     """An order behind the numbers."""
 
     transaction_id: str
@@ -41,7 +41,7 @@ class Goal(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Why:
+class SegmentReason:
     """What decides a customer's segment.
 
     Parameters
@@ -60,8 +60,8 @@ class Why:
         without a segment, into any segment.
     """
 
-    last: Order | None
-    largest: tuple[Order, ...]
+    last: ShownOrder | None
+    largest: tuple[ShownOrder, ...]
     gross: Decimal
     returned: Decimal
     smallest: Goal | None
@@ -70,7 +70,7 @@ class Why:
 
 def why(
     found: Profile, counted: Counted, ledger: pd.DataFrame, model: SegmentModel, now: datetime, money: Money
-) -> Why:
+) -> SegmentReason:
     """What decides the segment of a profile, and the purchases that would move the customer up.
 
     Parameters
@@ -92,7 +92,7 @@ def why(
     current = found.segment
     better = [goal for goal in goals if current is None or is_climb(current, goal.segment)]
     smallest = next((goal for goal in goals if goal.is_any), None)
-    return Why(
+    return SegmentReason(
         last=orders[0] if orders else None,
         largest=tuple(_orders(largest)),
         gross=counted.gross,
@@ -102,9 +102,9 @@ def why(
     )
 
 
-def _orders(rows: pd.DataFrame) -> list[Order]:
-    columns = (rows[name].tolist() for name in Order._fields)
-    return [Order(*cells) for cells in zip(*columns, strict=True)]
+def _orders(rows: pd.DataFrame) -> list[ShownOrder]:
+    columns = (rows[name].tolist() for name in ShownOrder._fields)
+    return [ShownOrder(*cells) for cells in zip(*columns, strict=True)]
 
 
 def _goals(

@@ -3,19 +3,19 @@
 from datetime import datetime, timedelta
 
 from dashboard.customer.markup import Portrait
-from dashboard.customer.why import Goal, Order, Why
+from dashboard.customer.why import Goal, SegmentReason, ShownOrder
 from dashboard.shared import elements, style
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
-from dashboard.shared.rhythm_words import BEYOND, FORESEEABLE
+from dashboard.shared.rhythm_text import BEYOND, FORESEEABLE
 from models.segment_model import Monetary
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.counts import many
 from runtime.money import Money
 
 
 def why(
-    found: Why,
+    found: SegmentReason,
     who: Portrait,
     counts: Monetary,
     known: Personas,
@@ -43,7 +43,7 @@ def why(
     return f'<ul class="sg-reasons">{inner}</ul>'
 
 
-def _recency(found: Why, who: Portrait, money: Money) -> str:
+def _recency(found: SegmentReason, who: Portrait, money: Money) -> str:
     if found.last is None or who.recency_days is None:
         return "<b>Recency</b>: no order counts any more."
     ago = f"{many(who.recency_days, 'day')} ago" if who.recency_days else "today"
@@ -57,7 +57,7 @@ def _purchases(who: Portrait) -> str:
     return f"<b>Purchases</b>: {many(who.frequency, 'purchase')}{first}."
 
 
-def _spend(found: Why, who: Portrait, counts: Monetary, money: Money) -> str:
+def _spend(found: SegmentReason, who: Portrait, counts: Monetary, money: Money) -> str:
     parts = ""
     if counts == "net" and found.returned:
         parts = f" ({money.exact(found.gross)} bought, less {money.exact(found.returned)} returned)"
@@ -78,7 +78,7 @@ def _border(who: Portrait, known: Personas, now: datetime, later: str) -> str:
     return f"<b>Without an order</b> they move to {_named(who.next_segment, known)} {when}."
 
 
-def _goals(found: Why, who: Portrait, known: Personas, money: Money) -> list[str]:
+def _goals(found: SegmentReason, who: Portrait, known: Personas, money: Money) -> list[str]:
     """Sentences about the smallest orders that lead to a better segment."""
     if found.smallest is None:
         return ["<b>An order</b>: which one would move them is known once they are scored by the champion."]
@@ -122,7 +122,7 @@ def _stay(goal: Goal) -> str:
     return f"without another one they stay there for {many(goal.stays_days, 'day')}"
 
 
-def _order(order: Order, money: Money) -> str:
+def _order(order: ShownOrder, money: Money) -> str:
     return f"{escape(order.transaction_id)} of {style.date(order.occurred_at)} ({money.exact(order.amount)})"
 
 

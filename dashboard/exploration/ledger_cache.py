@@ -16,14 +16,14 @@ from dashboard.shared.flows import midnight
 from dashboard.shared.reading import FIRST_READING_MS, StreamProgress, patient
 
 
-class ClosedDays(NamedTuple):
+class ClosedLedger(NamedTuple):
     """The ledger before the start of a month, and before a midnight of event time in that month."""
 
     months: Ledger
     days: Ledger
 
 
-LedgerCache = ClosedPast[Ledger | None, ClosedDays]
+LedgerCache = ClosedPast[Ledger | None, ClosedLedger]
 
 
 def read(connection: Connection, progress: StreamProgress) -> Ledger | None:
@@ -40,11 +40,11 @@ def new_cache() -> LedgerCache:
 
 
 def _read(
-    connection: Connection, progress: StreamProgress, closed: ClosedDays | None
-) -> PastReading[Ledger | None, ClosedDays]:
-    if progress.event_time is None:
+    connection: Connection, progress: StreamProgress, closed: ClosedLedger | None
+) -> PastReading[Ledger | None, ClosedLedger]:
+    if progress.watermark is None:
         raise ValueError("the ledger is only read at an event time")
-    today = midnight(progress.event_time)
+    today = midnight(progress.watermark)
     if closed is not None and closed.days.until == today:
         return PastReading(closed.days, closed)
     months = closed and closed.months
@@ -53,4 +53,4 @@ def _read(
         if months is None or months.until < this_month:
             months = queries.ledger(connection, this_month, months) or months
         days = queries.ledger(connection, today, months) if months is None or months.until < today else months
-    return PastReading(days, None if months is None or days is None else ClosedDays(months, days))
+    return PastReading(days, None if months is None or days is None else ClosedLedger(months, days))

@@ -13,7 +13,7 @@ from dashboard.shared import elements, page, plotting, style, window_notes
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from models.segment_model import SegmentModel
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.money import Money
 
 SUBTITLE = "What has been streamed so far: revenue, countries, returning customers, returns, and distributions."
@@ -56,7 +56,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
     _baskets(ledger, months, moment.money)
     bars = distribution_cache.read(engine, moment)
     if not bars.is_current(moment.progress):
-        at = style.stamp(bars.progress.event_time) if bars.progress.event_time else style.NOTHING
+        at = style.stamp(bars.progress.watermark) if bars.progress.watermark else style.NOTHING
         st.html(elements.note(f"The distributions below are as of event time {at}."))
     _distributions(bars.value, moment.model, moment.money)
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboard.shared.labels import cause, in_order
 from dashboard.shared.plotting import ACCENT, ACCENT_FAINT, ACCENT_STRONG, DAY_TICKS, MS_PER_DAY, cause_colour, plain
-from dashboard.shared.words import cause, in_order
 
 
 def rhythm_bars(rhythm: pd.DataFrame, bin_days: int) -> go.Figure:

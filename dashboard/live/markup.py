@@ -3,12 +3,12 @@
 import pandas as pd
 
 from dashboard.live.throughput import Pace
-from dashboard.shared import elements, style, typical_words
+from dashboard.shared import elements, style, typical_text
+from dashboard.shared.labels import BY_TIME, LivePeriod, cause, in_order
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import cause_colour
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.words import BY_TIME, Window, cause, in_order
 from runtime.counts import many
 from runtime.money import Money
 
@@ -19,7 +19,7 @@ HEADING = '<h1 class="sg-unseen">Live</h1>'
 
 def event_clock(progress: StreamProgress, pace: Pace | None) -> str:
     """The event time that every partition has been processed up to, and how fast it passes."""
-    now = progress.event_time
+    now = progress.watermark
     if now is None:
         waiting = f"{progress.silent} of {many(progress.partitions, 'partition')} without a tick yet"
         clock = '<div class="sg-eyebrow">Event time</div><div class="sg-day">Not started</div>'
@@ -55,7 +55,7 @@ def totals(progress: StreamProgress, customers: int) -> str:
     return f'<div class="sg-totals">{"".join(elements.counter(*each) for each in counters)}</div>'
 
 
-def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, window: Window, money: Money) -> str:
+def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, period: LivePeriod, money: Money) -> str:
     """One card per segment: its customers, their spend, arrivals and departures, and who is about to leave.
 
     Parameters
@@ -72,26 +72,26 @@ def segment_cards(sizes: pd.DataFrame, flows: pd.DataFrame, known: Personas, win
         number, due = (int(by_segment[column].get(segment, 0)) for column in ("customers", "due"))
         spend = money.short(by_segment["spent"].get(segment, 0))
         came, went = int(arrivals.get(segment, 0)), int(departures.get(segment, 0))
-        persona, moves = look_up(known, segment), _net_flow(came, went, window) + _due(due)
-        cards += _card(persona, number, total, spend, f"{moves}<p>{escape(typical_words.about(persona, money))}</p>")
+        persona, moves = look_up(known, segment), _net_flow(came, went, period) + _due(due)
+        cards += _card(persona, number, total, spend, f"{moves}<p>{escape(typical_text.about(persona, money))}</p>")
     return f'<div class="sg-cards">{cards}</div>{_without_segment(int(by_segment["customers"].get("", 0)))}'
 
 
-def cause_bars(flows: pd.DataFrame, window: Window) -> str:
+def cause_bars(flows: pd.DataFrame, period: LivePeriod) -> str:
     """The causes of moves between segments, with the share of time alone as the headline."""
     entered = flows["from_segment"] == ""
     entries = flows[entered].groupby("cause")["changes"].sum()
     moves = flows[~entered].groupby("cause")["changes"].sum()
     total = int(moves.sum())
     if not total:
-        text = f"No customer moved {escape(window.phrase)}."
+        text = f"No customer moved {escape(period.phrase)}."
         return f'<div class="sg-headline"><p>{text}</p></div>{_entries(entries)}'
     order = in_order(moves.index)
     strip = "".join(f'<i style="flex-grow:{moves[code]};background:{cause_colour(code)}"></i>' for code in order)
     bars = "".join(_bar(code, int(moves[code]), total) for code in order)
     return (
         f'<div class="sg-headline"><b>{style.percent(sum(int(moves.get(each, 0)) for each in BY_TIME), total)}</b>'
-        f"<p>of {many(total, 'move')} between segments {escape(window.phrase)} happened "
+        f"<p>of {many(total, 'move')} between segments {escape(period.phrase)} happened "
         "<strong>without any transaction</strong>: time alone caused them.</p></div>"
         f'<div class="sg-strip">{strip}</div><div class="sg-bars">{bars}</div>{_entries(entries)}'
     )
@@ -104,9 +104,9 @@ def _speed(pace: Pace | None) -> list[str]:
 
 
 def _apart(progress: StreamProgress) -> str:
-    if progress.partitions < 2 or progress.event_time is None or progress.newest_event_time is None:
+    if progress.partitions < 2 or progress.watermark is None or progress.newest_watermark is None:
         return ""
-    apart = progress.newest_event_time - progress.event_time
+    apart = progress.newest_watermark - progress.watermark
     return f", {style.span(apart)} apart" if apart else ", all at the same time"
 
 
@@ -122,9 +122,9 @@ def _card(persona: Persona, number: int, total: int, spend: str, rest: str) -> s
     )
 
 
-def _net_flow(came: int, went: int, window: Window) -> str:
+def _net_flow(came: int, went: int, period: LivePeriod) -> str:
     arrow = "▲" if came > went else "▼" if came < went else "■"
-    meaning = f"{many(came, 'arrival')} and {many(went, 'departure')} {window.phrase}"
+    meaning = f"{many(came, 'arrival')} and {many(went, 'departure')} {period.phrase}"
     return (
         f'<div class="sg-flow" title="{escape(meaning)}"><b>{arrow} {style.signed(came - went)}</b>'
         f"<span>{came:,} in · {went:,} out</span></div>"

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.live import figures, markup, queries, throughput, today
-from dashboard.live.throughput import HISTORY, Sample, Samples
+from dashboard.live.throughput import HISTORY, Samples, ThroughputSample
 from dashboard.shared import (
     as_of,
     changes,
@@ -26,10 +26,10 @@ from dashboard.shared import (
 )
 from dashboard.shared.changes import ChangeFilter
 from dashboard.shared.flow_figures import sankey
+from dashboard.shared.labels import CAUSES, DEFAULT_PERIOD, PERIODS, LivePeriod, cause, in_order
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.personas import Personas, personas
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, Window, cause, in_order
 from data.postgres import replay_control
 from models.segment_model import ModelError
 from runtime.money import Money
@@ -39,14 +39,14 @@ SUBTITLE = "The stream's event time, the size of each segment, and why customers
 REFRESH_SECONDS = 2
 LATEST = 12
 # Keys of the session state; those of the controls are URL parameters, too.
-WINDOW, LAST_KNOWN, SAMPLES = "live_window", "live_last_known", "live_samples"
+PERIOD, LAST_KNOWN, SAMPLES = "live_window", "live_last_known", "live_samples"
 CAUSE, SEGMENT, FOLLOW = "live_causes", "live_segments", "live_follow"
 
 
-class Choice(NamedTuple):
+class LiveChoice(NamedTuple):
     """What the reader has chosen: the period, and which changes to list."""
 
-    window: Window
+    period: LivePeriod
     causes: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
 
@@ -82,14 +82,14 @@ def show(engine: Engine, money: Money) -> None:
     drawn()
 
 
-def read(engine: Engine, choice: Choice) -> LiveData | trouble.Trouble:
+def read(engine: Engine, choice: LiveChoice) -> LiveData | trouble.Trouble:
     """Everything that the page needs, in one read-only database transaction; why there is nothing without a model."""
     with reading.reading(engine) as connection:
         model = reading.champion(connection)
         progress = reading.progress(connection)
         if model is None:
             return trouble.no_model(progress.transactions)
-        now = progress.event_time
+        now = progress.watermark
         days = history.read(connection, progress)
         wanted = ChangeFilter(causes=choice.causes, touched=choice.segments)
         newest = flows.locate(changes.within(days, wanted), LATEST)
@@ -104,10 +104,10 @@ def read(engine: Engine, choice: Choice) -> LiveData | trouble.Trouble:
         )
 
 
-def _choice() -> Choice:
+def _choice() -> LiveChoice:
     chosen = st.session_state
-    window = WINDOWS[chosen.get(WINDOW, DEFAULT_WINDOW)]
-    return Choice(window, tuple(chosen.get(CAUSE, ())), tuple(chosen.get(SEGMENT, ())))
+    period = PERIODS[chosen.get(PERIOD, DEFAULT_PERIOD)]
+    return LiveChoice(period, tuple(chosen.get(CAUSE, ())), tuple(chosen.get(SEGMENT, ())))
 
 
 def _refresh(engine: Engine, money: Money) -> None:
@@ -118,7 +118,7 @@ def _refresh(engine: Engine, money: Money) -> None:
         live = read(engine, choice)
     except (SQLAlchemyError, ModelError) as error:
         opening.empty()
-        _draw_trouble(trouble.from_error(error, engine.url), choice.window, money)
+        _draw_trouble(trouble.from_error(error, engine.url), choice.period, money)
         return
     opening.empty()
     if isinstance(live, trouble.Trouble):
@@ -126,45 +126,45 @@ def _refresh(engine: Engine, money: Money) -> None:
     elif live.is_empty:
         st.html(elements.trouble(trouble.SEGMENTS_WITHOUT_CUSTOMERS))
         no_flows = flows.flows(live.days)
-        st.html(markup.segment_cards(live.sizes, no_flows, live.personas, choice.window, money))
+        st.html(markup.segment_cards(live.sizes, no_flows, live.personas, choice.period, money))
     else:
         _remember(live)
-        _draw(live, choice.window, money)
+        _draw(live, choice.period, money)
         if _choice() != choice:
             # The URL sets the controls, which are drawn after the data was read.
             st.rerun()
 
 
-def _draw_trouble(state: trouble.Trouble, window: Window, money: Money) -> None:
+def _draw_trouble(state: trouble.Trouble, period: LivePeriod, money: Money) -> None:
     last_known: LiveData | None = st.session_state.get(LAST_KNOWN)
     if last_known is None:
         st.html(elements.trouble(state))
     else:
         st.html(elements.banner(state))
-        _draw(last_known, window, money)
+        _draw(last_known, period, money)
 
 
 def _remember(live: LiveData) -> None:
     now = live.progress
-    sample = Sample(now.measured_at, now.transactions, now.event_time)
+    sample = ThroughputSample(now.measured_at, now.transactions, now.watermark)
     st.session_state[SAMPLES] = throughput.remember(st.session_state.get(SAMPLES), sample)
     st.session_state[LAST_KNOWN] = live
 
 
-def _draw(live: LiveData, window: Window, money: Money) -> None:
+def _draw(live: LiveData, period: LivePeriod, money: Money) -> None:
     money = money.of(live.progress.currency)
-    since = flows.window_start(live.progress.event_time, window.days)
+    since = flows.window_start(live.progress.watermark, period.days)
     inside = flows.between(live.days, since)
     moved = flows.flows(inside)
-    chosen = as_of.shows_now("Live", live.progress.event_time)
+    chosen = as_of.shows_now("Live", live.progress.watermark)
     _head(live, st.session_state[SAMPLES], money, chosen)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.html(elements.title("Segments", f"Net change, arrivals and departures {window.phrase}"))
-        _window_control()
+        st.html(elements.title("Segments", f"Net change, arrivals and departures {period.phrase}"))
+        _period_control()
     page.note_if(live.note)
-    st.html(markup.segment_cards(live.sizes, moved, live.personas, window, money))
-    _movements(moved, live.personas, window, money)
-    _rhythm(flows.rhythm(inside, since, window.bin_days), window)
+    st.html(markup.segment_cards(live.sizes, moved, live.personas, period, money))
+    _movements(moved, live.personas, period, money)
+    _rhythm(flows.rhythm(inside, since, period.bin_days), period)
     st.html(elements.title("Latest changes"))
     _stream_filters(live.personas)
     if live.latest.empty:
@@ -186,35 +186,35 @@ def _head(live: LiveData, samples: Samples, money: Money, chosen: datetime | Non
     st.html(markup.totals(live.progress, int(live.sizes["customers"].sum())))
 
 
-def _window_control() -> None:
+def _period_control() -> None:
     st.segmented_control(
         "How many event days to look back",
-        list(WINDOWS),
-        format_func=lambda key: WINDOWS[key].label,
-        default=DEFAULT_WINDOW,
+        list(PERIODS),
+        format_func=lambda key: PERIODS[key].label,
+        default=DEFAULT_PERIOD,
         required=True,
-        key=WINDOW,
+        key=PERIOD,
         bind="query-params",
         label_visibility="collapsed",
     )
 
 
-def _movements(moved: pd.DataFrame, known: Personas, window: Window, money: Money) -> None:
+def _movements(moved: pd.DataFrame, known: Personas, period: LivePeriod, money: Money) -> None:
     why, where = st.columns([1, 1.3], gap="large")
     with why:
         st.html(elements.title("Why customers move"))
-        st.html(markup.cause_bars(moved, window))
+        st.html(markup.cause_bars(moved, period))
     with where:
-        st.html(elements.title("Moves between segments", f"Customers who moved {window.phrase}; no first segments"))
+        st.html(elements.title("Moves between segments", f"Customers who moved {period.phrase}; no first segments"))
         streams = sankey(moved[moved["from_segment"] != ""], known, money)
         alt = "Streams of customers from the segment they left to the one they entered"
         st.plotly_chart(streams, key="streams", config=plotting.CONFIG, alt=alt)
 
 
-def _rhythm(rhythm: pd.DataFrame, window: Window) -> None:
-    bar = f"Each bar is one {'day' if window.bin_days == 1 else 'week'} of event time."
+def _rhythm(rhythm: pd.DataFrame, period: LivePeriod) -> None:
+    bar = f"Each bar is one {'day' if period.bin_days == 1 else 'week'} of event time."
     st.html(elements.title("Changes over time") + elements.cause_legend(in_order(rhythm["cause"]), bar))
-    bars = figures.rhythm_bars(rhythm, window.bin_days)
+    bars = figures.rhythm_bars(rhythm, period.bin_days)
     st.plotly_chart(bars, key="rhythm", config=plotting.CONFIG, alt="Changes over event time, by cause")
 
 

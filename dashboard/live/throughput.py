@@ -13,12 +13,12 @@ ONE_SECOND = timedelta(seconds=1)
 ONE_DAY = timedelta(days=1)
 
 
-class Sample(NamedTuple):
+class ThroughputSample(NamedTuple):
     """The counters at one refresh."""
 
     measured_at: datetime
     transactions: int
-    event_time: datetime | None
+    watermark: datetime | None
 
 
 class Pace(NamedTuple):
@@ -28,10 +28,10 @@ class Pace(NamedTuple):
     event_days: float | None
 
 
-Samples = deque[Sample]
+Samples = deque[ThroughputSample]
 
 
-def remember(history: Samples | None, sample: Sample) -> Samples:
+def remember(history: Samples | None, sample: ThroughputSample) -> Samples:
     """The last samples and a new one; a counter that fell belongs to another log, so earlier samples are dropped."""
     if not history or sample.transactions < history[-1].transactions:
         return deque([sample], maxlen=HISTORY)
@@ -59,17 +59,17 @@ def pace(history: Samples) -> Pace | None:
 def _event_days(history: Samples) -> float | None:
     last = history[-1]
     first = _since(history, RECENT)
-    ticks = {sample.event_time for sample in history if sample.measured_at >= first.measured_at}
+    ticks = {sample.watermark for sample in history if sample.measured_at >= first.measured_at}
     # With fewer than two ticks the speed cannot be measured.
     if len(ticks) <= 2:
         first = _since(history, SLOW)
-    if last.event_time and first.event_time and last.event_time > first.event_time:
+    if last.watermark and first.watermark and last.watermark > first.watermark:
         seconds = (last.measured_at - first.measured_at) / ONE_SECOND
-        return (last.event_time - first.event_time) / ONE_DAY / seconds
+        return (last.watermark - first.watermark) / ONE_DAY / seconds
     return 0.0 if last.measured_at - history[0].measured_at >= RECENT else None
 
 
-def _since(history: Samples, window: timedelta) -> Sample:
+def _since(history: Samples, window: timedelta) -> ThroughputSample:
     """The oldest sample of the last ``window``, or the one before the last where that is older."""
     last = history[-1]
     first = next(sample for sample in history if last.measured_at - sample.measured_at <= window)

@@ -25,7 +25,7 @@ def sentence(days: pd.DataFrame, progress: StreamProgress, money: Money, as_of: 
     days
         The daily history, as :func:`dashboard.shared.history.daily` returns it.
     """
-    now = progress.event_time
+    now = progress.watermark
     if now is None:
         return ""
     last = midnight(now) - flows.ONE_DAY

@@ -62,7 +62,7 @@ def _draw_trouble(state: trouble.Trouble, money: Money) -> None:
 def _draw(status: StreamStatus, money: Money) -> None:
     acts.report()
     st.html(elements.heading("Operations", SUBTITLE, status.progress))
-    as_of.shows_now("Operations", status.progress.event_time)
+    as_of.shows_now("Operations", status.progress.watermark)
     if status.log_faults:
         st.html(markup.faults_of_the_log(status.log_faults))
     st.html(markup.totals(status))

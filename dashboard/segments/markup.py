@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.shared import elements, style, typical_words
+from dashboard.shared import elements, style, typical_text
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
-from dashboard.shared.rhythm_words import BEYOND, FORESEEABLE
+from dashboard.shared.rhythm_text import BEYOND, FORESEEABLE
 from runtime.counts import many
 from runtime.money import Money
 
@@ -67,7 +67,7 @@ def _card(persona: Persona, numbers: dict[Any, float], total: int, money: Money)
         f"<td>{_written(name, numbers[f'{name}_median'], money)}</td></tr>"
         for name, title in MEASURES
     )
-    typical = "" if persona.typical is None else escape(f"Typical: {typical_words.rule(persona.typical, money)}")
+    typical = "" if persona.typical is None else escape(f"Typical: {typical_text.rule(persona.typical, money)}")
     return (
         f'<div class="sg-card" data-segment="{escape(persona.id)}" style="--persona:{escape(persona.colour)}">'
         f'<div class="sg-persona">{escape(persona.name)}</div>'

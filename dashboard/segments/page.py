@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from dashboard.segments import figures, markup, past_page, past_table, queries
 from dashboard.segments.distributions import PER_DECADE, Distributions, binned, summary
-from dashboard.segments.queries import Search, Sort
+from dashboard.segments.queries import CustomerSearch, Sort
 from dashboard.shared import countries, downloads, elements, page, past, plotting, style, window_notes
 from dashboard.shared.caching import RecentAnswer
 from dashboard.shared.identifiers import cleaned
@@ -16,7 +16,7 @@ from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.past import Past
 from dashboard.shared.personas import Personas
-from dashboard.shared.profiles import Population
+from dashboard.shared.profiles import SegmentPopulation
 from dashboard.shared.reading import StreamProgress
 from runtime.counts import many
 from runtime.money import Money
@@ -48,7 +48,7 @@ def show(engine: Engine, money: Money) -> None:
     page.show(engine, money, "Segments", SUBTITLE, partial(_draw, engine), has_past=True)
 
 
-def read(connection: Connection, population: Population) -> Distributions:
+def read(connection: Connection, population: SegmentPopulation) -> Distributions:
     """The distributions of R, F and M in a population's segments."""
     whole = {name: queries.counts(connection, population, name) for name in ("recency", "frequency")}
     numbers = queries.money(connection, population).set_index("segment").add_prefix("monetary_")
@@ -100,10 +100,10 @@ def _draw_past(engine: Engine, moment: Moment, found: Past) -> None:
 
 def _draw_present(engine: Engine, moment: Moment) -> None:
     chosen, now = _personas_control(moment.personas), moment.event_time
-    whole = Population(moment.model, now, [*moment.personas])
+    whole = SegmentPopulation(moment.model, now, [*moment.personas])
     kept = engine.url.render_as_string() + moment.model.version
     answer = _recent(kept).read(moment.progress, partial(read, moment.connection, whole))
-    shown, population = answer.value.of(chosen), Population(moment.model, now, chosen)
+    shown, population = answer.value.of(chosen), SegmentPopulation(moment.model, now, chosen)
     if not shown.customers:
         st.html(elements.empty("These segments have no customers now. Choose others above."))
         return
@@ -112,7 +112,7 @@ def _draw_present(engine: Engine, moment: Moment) -> None:
     page.note_if("" if fresh else f"Cards and distributions are {_as_of(answer.progress)}.")
     st.html(markup.cards(shown.summary, known, answer.value.customers, moment.money))
     _ridges(shown, known, moment.money)
-    total = shown.customers if fresh else queries.count(moment.connection, population, Search())
+    total = shown.customers if fresh else queries.count(moment.connection, population, CustomerSearch())
     draw_sample = partial(queries.sample, moment.connection, population, SAMPLE)
     sample = _recent_sample(kept, tuple(chosen)).read(moment.progress, draw_sample)
     then = "" if sample.is_current(moment.progress) else f" The points are {_as_of(sample.progress)}."
@@ -121,7 +121,7 @@ def _draw_present(engine: Engine, moment: Moment) -> None:
 
 
 def _as_of(progress: StreamProgress) -> str:
-    moment = style.stamp(progress.event_time) if progress.event_time else style.NOTHING
+    moment = style.stamp(progress.watermark) if progress.watermark else style.NOTHING
     return f"as of event time {moment}, a few seconds ago"
 
 
@@ -174,7 +174,7 @@ def _alt(title: str, medians: dict[str, float], known: Personas, money: Money | 
     return f"{title} by segment, as histograms. Medians: {'; '.join(numbers)}"
 
 
-def _customers(engine: Engine, moment: Moment, population: Population, total: int) -> None:
+def _customers(engine: Engine, moment: Moment, population: SegmentPopulation, total: int) -> None:
     st.html(elements.title("Customers", "Select a number for the customer's page. Times are event time (UTC)."))
     search, sort = _search_controls(moment, ORDERS)
     found = queries.count(moment.connection, population, search) if any(search) else total
@@ -200,7 +200,7 @@ def _customers(engine: Engine, moment: Moment, population: Population, total: in
         st.pagination(pages, key=PAGE)
 
 
-def _search_controls(moment: Moment, orders: dict[str, Sort]) -> tuple[Search, Sort]:
+def _search_controls(moment: Moment, orders: dict[str, Sort]) -> tuple[CustomerSearch, Sort]:
     typed, where, order = st.columns([1.2, 1, 1])
     prefix = typed.text_input(
         "Customer number begins with", max_chars=64, key=SEARCH, bind="query-params", live=True, placeholder="12"
@@ -208,14 +208,16 @@ def _search_controls(moment: Moment, orders: dict[str, Sort]) -> tuple[Search, S
     known = [ANYWHERE, *sorted(countries.by_frequency(moment)[:MOST_COUNTRIES])]
     country = where.selectbox("Country", known, format_func=visible, key=COUNTRY, bind="query-params")
     sort = order.selectbox("Order", [*orders], key=SORT, bind="query-params")
-    return Search(cleaned(prefix), "" if country == ANYWHERE else country), ORDERS[sort]
+    return CustomerSearch(cleaned(prefix), "" if country == ANYWHERE else country), ORDERS[sort]
 
 
-def _file(population: Population, search: Search, sort: Sort) -> downloads.File:
+def _file(population: SegmentPopulation, search: CustomerSearch, sort: Sort) -> downloads.File:
     chosen = {"segments": [*population.segments], "country": search.country, "by_id": bool(search.prefix)}
     return downloads.File(CSV_NAME, chosen | {"order": sort.key})
 
 
-def _all_rows(population: Population, search: Search, sort: Sort, money: Money, connection: Connection) -> pd.DataFrame:
+def _all_rows(
+    population: SegmentPopulation, search: CustomerSearch, sort: Sort, money: Money, connection: Connection
+) -> pd.DataFrame:
     found = queries.page(connection, population, search, sort, downloads.MOST_ROWS)
     return downloads.with_names(found, population.model).assign(currency=money.currency)

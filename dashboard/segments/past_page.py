@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from dashboard.segments import markup, past_table
 from dashboard.segments.distributions import Distributions
-from dashboard.segments.queries import Search, Sort
+from dashboard.segments.queries import CustomerSearch, Sort
 from dashboard.shared import downloads, elements, page
 from dashboard.shared.past import Past
 from models.units import Ints
@@ -19,7 +19,7 @@ MOST_PAGES = 4_000
 
 
 def customers(
-    engine: Engine, past: Past, chosen: list[str], search: Search, sort: Sort, size: int, key: str, money: Money
+    engine: Engine, past: Past, chosen: list[str], search: CustomerSearch, sort: Sort, size: int, key: str, money: Money
 ) -> None:
     """The customers that a search finds, a page of ``size`` at a time, and the file of all of them.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.segments.distributions import Distributions, bin_of, binned, summary
-from dashboard.segments.queries import Search, Sort
+from dashboard.segments.queries import CustomerSearch, Sort
 from dashboard.shared.past import Past
 from models.units import Ints
 
@@ -37,7 +37,7 @@ def sample(rows: pd.DataFrame, segments: list[str], size: int) -> pd.DataFrame:
     return rows[rows["segment"].isin(segments)].nsmallest(size, "draw")
 
 
-def found(past: Past, segments: list[str], search: Search, sort: Sort) -> Ints:
+def found(past: Past, segments: list[str], search: CustomerSearch, sort: Sort) -> Ints:
     """The rows of the customers of some segments that a search finds, in an order; equal ones are sorted by id."""
     rows = past.rows
     inside = rows["segment"].isin(segments)

@@ -10,7 +10,7 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Float, FromClause, Integer, cast, func, select
 
 from dashboard.shared.identifiers import begins_with
-from dashboard.shared.profiles import Population, select_rfm
+from dashboard.shared.profiles import SegmentPopulation, select_rfm
 from data.postgres.frames import AnySelect, frame
 from data.postgres.rfm import net_spend
 from data.postgres.tables import customers
@@ -26,14 +26,14 @@ class Sort(NamedTuple):
     descending: bool
 
 
-class Search(NamedTuple):
+class CustomerSearch(NamedTuple):
     """Customers whose id begins with ``prefix`` and who are from ``country``; an empty field does not restrict them."""
 
     prefix: str = ""
     country: str = ""
 
 
-def counts(connection: Connection, population: Population, name: str) -> pd.DataFrame:
+def counts(connection: Connection, population: SegmentPopulation, name: str) -> pd.DataFrame:
     """Customers per segment and value of ``recency`` or ``frequency``: segment, value, customers.
 
     Both are whole numbers with few distinct values, so their mean, median and histogram follow from the counts.
@@ -43,7 +43,7 @@ def counts(connection: Connection, population: Population, name: str) -> pd.Data
     return frame(connection, select(*keys, func.count().label("customers")).group_by(*keys))
 
 
-def money_bins(connection: Connection, population: Population, per_decade: int) -> pd.DataFrame:
+def money_bins(connection: Connection, population: SegmentPopulation, per_decade: int) -> pd.DataFrame:
     """Customers per segment and bin of monetary value: segment, bin, customers.
 
     Bin n holds the values whose ``log10(1 + value) * per_decade`` has n as its whole part.
@@ -54,7 +54,7 @@ def money_bins(connection: Connection, population: Population, per_decade: int) 
     return frame(connection, select(*keys, func.count().label("customers")).group_by(*keys))
 
 
-def money(connection: Connection, population: Population) -> pd.DataFrame:
+def money(connection: Connection, population: SegmentPopulation) -> pd.DataFrame:
     """Per segment: customers, total, mean and median of monetary value, and ``net``: purchases minus all returns."""
     c = population.people.c
     rfm = select_rfm(population, "monetary").add_columns(net_spend(c).label("net")).subquery().c
@@ -66,7 +66,7 @@ def money(connection: Connection, population: Population) -> pd.DataFrame:
     return frame(connection, select(rfm.segment, *measures).group_by(rfm.segment))
 
 
-def sample(connection: Connection, population: Population, size: int) -> pd.DataFrame:
+def sample(connection: Connection, population: SegmentPopulation, size: int) -> pd.DataFrame:
     """At most ``size`` customers, always the same ones: customer_id, segment, recency, frequency, monetary.
 
     They are those with the lowest hash of their id, so the choice does not depend on what they buy.
@@ -78,14 +78,19 @@ def sample(connection: Connection, population: Population, size: int) -> pd.Data
     return frame(connection, query)
 
 
-def count(connection: Connection, population: Population, search: Search) -> int:
+def count(connection: Connection, population: SegmentPopulation, search: CustomerSearch) -> int:
     """How many customers a search finds."""
     found = _where(select(func.count()).select_from(customers), population, search, customers)
     return int(connection.execute(found).scalar_one())
 
 
 def page(
-    connection: Connection, population: Population, search: Search, sort: Sort, size: int, number: int = 0
+    connection: Connection,
+    population: SegmentPopulation,
+    search: CustomerSearch,
+    sort: Sort,
+    size: int,
+    number: int = 0,
 ) -> pd.DataFrame:
     """A page of ``size`` customers that a search finds, in an order; ``number`` counts from 0."""
     c = population.people.c
@@ -95,14 +100,14 @@ def page(
     return frame(connection, query.order_by(*_order(population, sort)).limit(size).offset(number * size))
 
 
-def _order(population: Population, sort: Sort) -> tuple[ColumnElement[Any], ...]:
+def _order(population: SegmentPopulation, sort: Sort) -> tuple[ColumnElement[Any], ...]:
     c = population.people.c
     key = population.rfm[sort.key] if sort.key in population.rfm else c[sort.key]
     ordered = key.desc().nulls_last() if sort.descending else key.asc().nulls_last()
     return ordered, c.customer_id
 
 
-def _where(query: AnySelect, population: Population, search: Search, people: FromClause) -> AnySelect:
+def _where(query: AnySelect, population: SegmentPopulation, search: CustomerSearch, people: FromClause) -> AnySelect:
     c = people.c
     query = query.where(c.segment.in_(population.segments))
     if search.prefix:

@@ -90,7 +90,7 @@ def has_same_past(before: StreamProgress, now: StreamProgress) -> bool:
 
     A stream that has begun again has fewer transactions or an earlier event time; both progresses must have one.
     """
-    if before.event_time is None or now.event_time is None or before.event_time > now.event_time:
+    if before.watermark is None or now.watermark is None or before.watermark > now.watermark:
         return False
     changed = any(getattr(before, name) != getattr(now, name) for name in ("late", "revisions", "forgotten"))
     return before.transactions <= now.transactions and not changed
@@ -99,7 +99,7 @@ def has_same_past(before: StreamProgress, now: StreamProgress) -> bool:
 def is_closed(before: StreamProgress, now: StreamProgress, at: datetime) -> bool:
     """Whether what was read of a moment of event time at one progress still holds at another one."""
     # At the very moment that the stream has reached, more may still happen.
-    has_passed = before.event_time is not None and at < before.event_time
+    has_passed = before.watermark is not None and at < before.watermark
     is_at_rest = (before.transactions, before.changes) == (now.transactions, now.changes)
     return has_same_past(before, now) and (has_passed or is_at_rest)
 
@@ -171,9 +171,9 @@ class Answer(NamedTuple, Generic[T]):
     def is_of_same_stream(self, now: StreamProgress) -> bool:
         """Whether the stream has only gone on since: it has not begun again, and no customer was forgotten."""
         before = self.progress
-        if before.event_time is None or now.event_time is None or before.forgotten != now.forgotten:
+        if before.watermark is None or now.watermark is None or before.forgotten != now.forgotten:
             return False
-        gone_on = before.transactions <= now.transactions and before.event_time <= now.event_time
+        gone_on = before.transactions <= now.transactions and before.watermark <= now.watermark
         return gone_on and before.measured_at <= now.measured_at
 
     def is_younger(self, now: StreamProgress, seconds: float) -> bool:

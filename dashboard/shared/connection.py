@@ -71,7 +71,7 @@ def _start(
 def _read_now(engine: Engine, read: Callable[[Connection, StreamProgress], object]) -> None:
     with suppress(SQLAlchemyError), reading(engine) as connection:
         now = progress(connection)
-        if now.event_time is not None:
+        if now.watermark is not None:
             read(connection, now)
 
 

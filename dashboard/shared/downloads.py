@@ -33,7 +33,7 @@ class File(NamedTuple):
     filters: Detail
 
 
-class Content(NamedTuple):
+class FileContent(NamedTuple):
     """A file in UTF-8, and its number of rows without the header."""
 
     csv: bytes
@@ -89,7 +89,7 @@ def of_frame(engine: Engine, file: File, frame: pd.DataFrame) -> Callable[[], by
     return of_content(engine, file, lambda: _content(frame))
 
 
-def of_content(engine: Engine, file: File, make: Callable[[], Content]) -> Callable[[], bytes]:
+def of_content(engine: Engine, file: File, make: Callable[[], FileContent]) -> Callable[[], bytes]:
     """The content of a file, once it is recorded who gets it; what can't be recorded is not handed out."""
     # Streamlit asks for the content outside of the session, so the viewer is that of the page.
     viewer = access.current()
@@ -105,8 +105,8 @@ def of_content(engine: Engine, file: File, make: Callable[[], Content]) -> Calla
     return fetch
 
 
-def _content(frame: pd.DataFrame) -> Content:
-    return Content(as_csv(frame), len(frame))
+def _content(frame: pd.DataFrame) -> FileContent:
+    return FileContent(as_csv(frame), len(frame))
 
 
 def _written(column: "pd.Series[str]") -> "pd.Series[str]":

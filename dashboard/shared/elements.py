@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from dashboard.shared import style
+from dashboard.shared.labels import cause
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona, Personas, look_up
 from dashboard.shared.plotting import cause_colour
 from dashboard.shared.reading import StreamProgress
-from dashboard.shared.rhythm_words import BEYOND, FORESEEABLE
+from dashboard.shared.rhythm_text import BEYOND, FORESEEABLE
 from dashboard.shared.trouble import Trouble
-from dashboard.shared.words import cause
 from runtime.counts import many
 from runtime.money import Money
 
@@ -27,7 +27,7 @@ DEAD_LETTERS = "Records that could not be applied: stored with the reason"
 
 def heading(text: str, subtitle: str, progress: StreamProgress, at: datetime | None = None) -> str:
     """The top of a page: its title, a line about it, and the event time or the past moment that it shows."""
-    now = progress.event_time
+    now = progress.watermark
     moment = f"As of event time {style.stamp(now)} (UTC)" if now else "No event time yet"
     stamp = f' data-event-time="{now.isoformat()}"' if now else ""
     if at is not None:

@@ -51,11 +51,11 @@ def until(connection: Connection, progress: StreamProgress, at: datetime | None)
         If the kept history begins after that midnight, or customers wait for a model that was activated by then.
     """
     days = read(connection, progress)
-    if at is None or progress.event_time is None:
+    if at is None or progress.watermark is None:
         return days
     kept = days[days["cause"] == flows.KEPT]
     since = None if kept.empty else kept["day"].iloc[0].to_pydatetime() + flows.ONE_DAY
-    Answerable(since, progress.event_time, None, progress.forgotten, progress.late, progress.revisions).check(at)
+    Answerable(since, progress.watermark, None, progress.forgotten, progress.late, progress.revisions).check(at)
     require_rescored(connection, at)
     return pd.concat([days[days["day"] < at], daily(connection, at, at)], ignore_index=True)
 
@@ -93,9 +93,9 @@ def _read(
     # With many changes this takes long the first time, and after a long time without a reader.
     with patient(connection, FIRST_READING_MS):
         days = _all_days(connection, progress, closed)
-    if progress.event_time is None:
+    if progress.watermark is None:
         return PastReading(days, None)
-    today = midnight(progress.event_time)
+    today = midnight(progress.watermark)
     return PastReading(days, ClosedDays(today, days[days["day"] < today], progress.changes - _stored(days)))
 
 

@@ -154,9 +154,9 @@ def _moment(connection: Connection, money: Money) -> Moment | Trouble:
     progress = reading.progress(connection)
     if model is None:
         return trouble.no_model(progress.transactions)
-    if progress.event_time is None:
+    if progress.watermark is None:
         return trouble.no_event_time(progress.silent, progress.partitions)
-    return Moment(connection, model, personas(model), progress, progress.event_time, money.of(progress.currency))
+    return Moment(connection, model, personas(model), progress, progress.watermark, money.of(progress.currency))
 
 
 def _wait(state: Trouble) -> None:

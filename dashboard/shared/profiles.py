@@ -50,7 +50,7 @@ Profile = Row[tuple[object, ...]] | PastProfile
 
 
 @dataclass(frozen=True)
-class Population:
+class SegmentPopulation:
     """The customers in some segments, with R and M as the model sees them at event time."""
 
     model: SegmentModel
@@ -100,14 +100,14 @@ def spend_before_floor(found: Counted, model: SegmentModel) -> Decimal:
     return before_floor(model.monetary, found.gross, found.returned)
 
 
-def select_rfm(population: Population, *names: str) -> AnySelect:
+def select_rfm(population: SegmentPopulation, *names: str) -> AnySelect:
     """A query for the segment and the named measures (none named: all three) of every customer in a population."""
     c = population.people.c
     measures = [expression for name, expression in population.rfm.items() if not names or name in names]
     return select(c.segment, *measures).where(c.segment.in_(population.segments))
 
 
-def means(connection: Connection, population: Population) -> pd.DataFrame:
+def means(connection: Connection, population: SegmentPopulation) -> pd.DataFrame:
     """Per segment: customers, and the means of recency, frequency and monetary."""
     rfm = select_rfm(population).subquery().c
     averages = [func.avg(cast(rfm[name], Float)).label(name) for name in population.rfm]

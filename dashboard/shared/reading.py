@@ -22,15 +22,15 @@ class StreamProgress:
     """The stream's progress over all partitions; counts are since the beginning.
 
     Transactions and changes are those that the tables hold: what was deleted with ``forgotten`` customers is left out.
-    ``event_time`` is that of the slowest partition: everything up to it has been processed. It is None as long as there
+    ``watermark`` is that of the slowest partition: everything up to it has been processed. It is None as long as there
     are ``silent`` partitions, which have no event time yet. ``currency`` is None before the first worker.
     """
 
     measured_at: datetime
     partitions: int
     silent: int
-    event_time: datetime | None
-    newest_event_time: datetime | None
+    watermark: datetime | None
+    newest_watermark: datetime | None
     transactions: int
     changes: int
     duplicates: int

@@ -35,7 +35,7 @@ def read(
     def ask_alone() -> Answer[T]:
         with reading(engine, TIMEOUT_MS) as connection:
             now = progress(connection)
-            # The stream had an event time already.
-            return Answer(make(connection, now.event_time or moment.event_time), now)
+            # The stream had a watermark already.
+            return Answer(make(connection, now.watermark or moment.event_time), now)
 
     return kept.read(moment.progress, ask, ask_alone)

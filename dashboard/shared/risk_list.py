@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.shared import rhythm_words
+from dashboard.shared import rhythm_text
 from dashboard.shared.rhythm import OwnRhythm, own_rhythm
-from data.postgres.people import Coded, People
+from data.postgres.customer_columns import Coded, CustomerColumns
 from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.rhythms import Rhythms, gaps, rhythms, since
 from models.rhythm.risk import RISK_STATES, RiskState
@@ -38,7 +38,7 @@ class RiskList:
     ``is_settled`` says, as of a past day, of whom it is known what time alone does: shape (n,); None for all.
     """
 
-    people: People
+    customers: CustomerColumns
     found: Rhythms
     event_time: datetime
     is_settled: Bools | None = None
@@ -50,7 +50,7 @@ class RiskList:
     @cached_property
     def since(self) -> Ints:
         """When each customer's risk state began, in microseconds."""
-        return since(self.people.histories, self.found)
+        return since(self.customers.histories, self.found)
 
     def sorted_by(self, order: str) -> Ints:
         """The rows of all customers in one of :data:`ORDERS`; those that are equal in it, in the order of their ids."""
@@ -58,19 +58,19 @@ class RiskList:
             keys: dict[str, Ints | Floats] = {
                 "stake": -self.found.stake.money,
                 "newest": -self.since,
-                "spent": -self.people.spent,
-                "soonest": self.people.next_change_at,
+                "spent": -self.customers.spent,
+                "soonest": self.customers.next_change_at,
             }
             self._orders[order] = np.argsort(keys[order], kind="stable")
         return self._orders[order]
 
     def rows(self, wanted: Wanted, order: str = "stake") -> Ints:
         """The rows of the customers who are wanted, in an order."""
-        inside = np.ones(len(self.people.spent), dtype=bool)
+        inside = np.ones(len(self.customers.spent), dtype=bool)
         if wanted.segments:
-            inside &= _among(self.people.segment, wanted.segments)
+            inside &= _among(self.customers.segment, wanted.segments)
         if wanted.countries:
-            inside &= _among(self.people.country, wanted.countries)
+            inside &= _among(self.customers.country, wanted.countries)
         if wanted.states:
             inside &= np.isin(self.found.state, [RISK_STATES.index(state) for state in wanted.states])
         if wanted.least:
@@ -87,51 +87,53 @@ class RiskList:
 
     def own(self, row: int) -> OwnRhythm:
         """One customer against the own rhythm."""
-        return own_rhythm(self.people.histories, self.found, row, to_micros(self.event_time))
+        return own_rhythm(self.customers.histories, self.found, row, to_micros(self.event_time))
 
     def frame(self, rows: Ints) -> pd.DataFrame:
         """Some customers as a table for systems and spreadsheets, one row each."""
-        people, found = self.people, self.found
-        usual, last = gaps(people.histories)[rows], people.histories.last_at[rows]
+        customers, found = self.customers, self.found
+        usual, last = gaps(customers.histories)[rows], customers.histories.last_at[rows]
         silent = np.maximum(to_micros(self.event_time) - last, 0) / MICROS_PER_DAY
         pairs = zip(usual.tolist(), silent.tolist(), strict=True)
-        moments = {"last_purchase_at": people.histories.last_at, "state_since": self.since}
+        moments = {"last_purchase_at": customers.histories.last_at, "state_since": self.since}
         moments |= dict(zip(("due_at", "overdue_at", "presumed_lost_at"), found.moments, strict=True))
         dates = {name: _moments(part[rows]) for name, part in moments.items()}
         return pd.DataFrame(
             {
-                "customer_id": [people.customer_id.of(row) for row in rows.tolist()],
-                "country": _texts(people.country, rows),
-                "segment": _texts(people.segment, rows),
+                "customer_id": [customers.customer_id.of(row) for row in rows.tolist()],
+                "country": _texts(customers.country, rows),
+                "segment": _texts(customers.segment, rows),
                 "risk_state": [RISK_STATES[state] for state in found.state[rows].tolist()],
                 "state_since": dates["state_since"],
-                "reason": [rhythm_words.reason(None if np.isnan(gap) else gap, days) for gap, days in pairs],
+                "reason": [rhythm_text.reason(None if np.isnan(gap) else gap, days) for gap, days in pairs],
                 "money_at_stake": found.stake.money[rows].round(2),
                 "yearly_spend": found.stake.yearly_spend[rows].round(2),
                 "p_order_within_90_days": found.stake.p_order[rows].round(4),
                 "usual_gap_days": usual.round(2),
                 "silent_days": silent.astype(np.int64),
-                "purchases": people.histories.orders[rows],
-                "net_spend": people.spent[rows],
+                "purchases": customers.histories.orders[rows],
+                "net_spend": customers.spent[rows],
                 "last_purchase_at": dates["last_purchase_at"],
                 "due_at": dates["due_at"],
                 "overdue_at": dates["overdue_at"],
                 "presumed_lost_at": dates["presumed_lost_at"],
-                "next_change_at": _moments(people.next_change_at[rows]),
-                "next_segment": _texts(people.next_segment, rows),
+                "next_change_at": _moments(customers.next_change_at[rows]),
+                "next_segment": _texts(customers.next_segment, rows),
             }
         )
 
 
-def risk_list(people: People, rhythm: RhythmModel, event_time: datetime, is_settled: Bools | None = None) -> RiskList:
+def risk_list(
+    customers: CustomerColumns, rhythm: RhythmModel, event_time: datetime, is_settled: Bools | None = None
+) -> RiskList:
     """All customers at event time, or at a past moment."""
-    found = rhythms(rhythm, people.histories, people.spent, to_micros(event_time))
-    return RiskList(people, found, event_time, is_settled)
+    found = rhythms(rhythm, customers.histories, customers.spent, to_micros(event_time))
+    return RiskList(customers, found, event_time, is_settled)
 
 
-def next_change(people: People, row: int) -> datetime | None:
+def next_change(customers: CustomerColumns, row: int) -> datetime | None:
     """When time alone moves a customer; None for never."""
-    at = int(people.next_change_at[row])
+    at = int(customers.next_change_at[row])
     return None if at == NEVER else from_micros(at)
 
 

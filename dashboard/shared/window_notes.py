@@ -1,7 +1,7 @@
 """What a page says about numbers under a model with a trailing window."""
 
 from models.segment_model import SegmentModel
-from models.window_words import last_days
+from models.window_text import last_days
 from runtime.counts import many
 
 

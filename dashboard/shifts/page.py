@@ -12,12 +12,12 @@ from sqlalchemy import Connection, Engine
 from dashboard.shared import changes, downloads, elements, flows, history, page, plotting, window_notes
 from dashboard.shared.changes import ENTRY, ChangeFilter
 from dashboard.shared.flow_figures import Measure, sankey
+from dashboard.shared.labels import CAUSES, DEFAULT_PERIOD, PERIODS, cause
 from dashboard.shared.literal import in_markdown
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Personas, look_up, personas
-from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause
 from dashboard.shifts import figures, markup, period_section, periods
-from dashboard.shifts.periods import CUSTOM, Period
+from dashboard.shifts.periods import CUSTOM, DayPeriod
 from data.postgres import model_registry
 from data.postgres.past_moments import models_at
 from runtime.counts import many
@@ -71,14 +71,14 @@ def _draw(engine: Engine, moment: Moment) -> None:
     period_section.draw(engine, days, moment)
 
 
-def _filters(moment: Moment, first: datetime) -> tuple[Period, list[str]]:
+def _filters(moment: Moment, first: datetime) -> tuple[DayPeriod, list[str]]:
     now = moment.event_time
-    labels = {key: window.label for key, window in WINDOWS.items()} | {CUSTOM: "Dates"}
+    labels = {key: period.label for key, period in PERIODS.items()} | {CUSTOM: "Dates"}
     with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
         chosen = st.segmented_control(
             "Period (event time)",
             [*labels],
-            default=DEFAULT_WINDOW,
+            default=DEFAULT_PERIOD,
             format_func=labels.__getitem__,
             required=True,
             key=PERIOD,
@@ -110,7 +110,7 @@ def _filters(moment: Moment, first: datetime) -> tuple[Period, list[str]]:
     return period, causes
 
 
-def _balance(days: pd.DataFrame, period: Period, moment: Moment) -> None:
+def _balance(days: pd.DataFrame, period: DayPeriod, moment: Moment) -> None:
     """The table of the period; other periods are shown as far as the history has all of their days."""
     begin = flows.moved(days)["day"].iloc[0]
     compared = {"Net, period before": period.earlier(period.days), "Net, a year before": period.earlier(YEAR)}
@@ -168,7 +168,7 @@ def _first_page() -> None:
     st.session_state.pop(PAGE, None)
 
 
-def _customers(engine: Engine, days: pd.DataFrame, period: Period, causes: list[str], moment: Moment) -> None:
+def _customers(engine: Engine, days: pd.DataFrame, period: DayPeriod, causes: list[str], moment: Moment) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.html(elements.title("Customers who moved", "With their numbers at that time, the newest move first"))
         left = _segment_box("From", FROM, [ANY, *moment.personas, ENTRY], moment)
@@ -202,7 +202,7 @@ def _segment_box(label: str, key: str, options: list[str], moment: Moment) -> li
     return [] if chosen == ANY else [chosen]
 
 
-def _over_time(days: pd.DataFrame, moved: pd.DataFrame, period: Period, moment: Moment) -> None:
+def _over_time(days: pd.DataFrame, moved: pd.DataFrame, period: DayPeriod, moment: Moment) -> None:
     sizes = flows.sizes(days)
     sums, areas = st.columns([1, 1.9], gap="large")
     with sums:
@@ -219,7 +219,7 @@ def _over_time(days: pd.DataFrame, moved: pd.DataFrame, period: Period, moment: 
         st.plotly_chart(drawn, key="shift_sizes", config=plotting.CONFIG, alt="Customers in each segment, day by day")
 
 
-def _end(period: Period, moment: Moment) -> datetime:
+def _end(period: DayPeriod, moment: Moment) -> datetime:
     """The end of the period for a list of changes: on a past day, what happened exactly then is the last."""
     return period.until if moment.as_of is None else min(period.until, moment.as_of + timedelta(microseconds=1))
 
@@ -237,7 +237,7 @@ def _phrase(code: str) -> str:
     return in_markdown(cause(code).phrase)
 
 
-def _file(period: Period, wanted: ChangeFilter) -> downloads.File:
+def _file(period: DayPeriod, wanted: ChangeFilter) -> downloads.File:
     name = f"shifts-{period.since:%Y-%m-%d}-to-{period.last_day:%Y-%m-%d}.csv"
     return downloads.File(name, {"causes": [*wanted.causes], "left": [*wanted.left], "entered": [*wanted.entered]})
 

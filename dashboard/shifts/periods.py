@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from dashboard.shared.flows import midnight
-from dashboard.shared.words import WINDOWS
+from dashboard.shared.labels import PERIODS
 
 CUSTOM = "custom"
 
 
-class Period(NamedTuple):
+class DayPeriod(NamedTuple):
     """From midnight ``since`` up to, and without, midnight ``until`` (UTC)."""
 
     since: datetime
@@ -25,25 +25,25 @@ class Period(NamedTuple):
         """Its number of event days."""
         return (self.until - self.since).days
 
-    def earlier(self, days: int) -> "Period":
+    def earlier(self, days: int) -> "DayPeriod":
         """The period of the same length that begins this many days before."""
-        return Period(self.since - timedelta(days=days), self.until - timedelta(days=days))
+        return DayPeriod(self.since - timedelta(days=days), self.until - timedelta(days=days))
 
 
-def preset(key: str, first: datetime, now: datetime) -> Period:
-    """One of :data:`dashboard.shared.words.WINDOWS`, cut to the history, which begins at ``first``."""
-    days = WINDOWS[key].days
+def preset(key: str, first: datetime, now: datetime) -> DayPeriod:
+    """One of :data:`dashboard.shared.labels.PERIODS`, cut to the history, which begins at ``first``."""
+    days = PERIODS[key].days
     until = midnight(now) + timedelta(days=1)
     begin = midnight(first)
-    return Period(begin if days is None else max(begin, until - timedelta(days=days)), until)
+    return DayPeriod(begin if days is None else max(begin, until - timedelta(days=days)), until)
 
 
-def custom(dates: tuple[date, ...], first: datetime, now: datetime) -> Period:
+def custom(dates: tuple[date, ...], first: datetime, now: datetime) -> DayPeriod:
     """The days from one date to another, both included; the day itself while only one date is chosen."""
     if not dates:
         return preset("all", first, now)
     begin, end = dates[0], dates[-1]
-    return Period(_midnight(begin), _midnight(end) + timedelta(days=1))
+    return DayPeriod(_midnight(begin), _midnight(end) + timedelta(days=1))
 
 
 def _midnight(day: date) -> datetime:

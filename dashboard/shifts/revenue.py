@@ -95,9 +95,9 @@ def _read(
             days = daily(connection, None)
         else:
             days = pd.concat([closed.days, daily(connection, closed.until)], ignore_index=True)
-    if progress.event_time is None:
+    if progress.watermark is None:
         return PastReading(days, None)
-    today = midnight(progress.event_time)
+    today = midnight(progress.watermark)
     return PastReading(days, ClosedRevenue(today, between(days, None, today), _changes_before(moves, today)))
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.shared import elements, style, typical_words
+from dashboard.shared import elements, style, typical_text
 from dashboard.shared.literal import escape
 from dashboard.shared.personas import Persona
-from dashboard.simulator.simulation import Profile, Scored, Step
+from dashboard.simulator.simulation import Scored, SimulatedProfile, Step
 from runtime.money import Money
 
 #: Days since the last purchase, purchases, and spend.
@@ -17,7 +17,7 @@ Rfm = tuple[int, int, float]
 
 def verdict(persona: Persona, path: list[Step], personas: list[Persona], who: Rfm, money: Money) -> str:
     """The segment, the recommended action or why it may be wrong, and the first move by time alone."""
-    misfit = None if persona.typical is None else typical_words.misfit(persona.name, persona.typical, who, money)
+    misfit = None if persona.typical is None else typical_text.misfit(persona.name, persona.typical, who, money)
     action = persona.action if misfit is None else f"{misfit} The usual advice for {persona.name} may not hold."
     outlook = "They never move by time alone."
     if len(path) > 1:
@@ -25,7 +25,7 @@ def verdict(persona: Persona, path: list[Step], personas: list[Persona], who: Rf
     return (
         f'<div class="sg-who" style="--persona:{escape(persona.colour)}"><div class="sg-eyebrow">The segment</div>'
         f'<div class="sg-day" data-verdict="{escape(persona.id)}">{escape(persona.name)}</div>'
-        f"<p>{escape(typical_words.about(persona, money))}</p><p><b>{escape(action)}</b></p><p>{outlook}</p></div>"
+        f"<p>{escape(typical_text.about(persona, money))}</p><p><b>{escape(action)}</b></p><p>{outlook}</p></div>"
     )
 
 
@@ -43,7 +43,12 @@ def steps(title: str, path: list[Step], personas: list[Persona]) -> str:
 
 
 def compared(
-    profile: Profile, recency_days: int, scored: Scored, means: pd.DataFrame, personas: list[Persona], money: Money
+    profile: SimulatedProfile,
+    recency_days: int,
+    scored: Scored,
+    means: pd.DataFrame,
+    personas: list[Persona],
+    money: Money,
 ) -> str:
     """This customer beside the mean customer of every segment.
 

@@ -14,10 +14,10 @@ from dashboard.shared.literal import escape, in_markdown
 from dashboard.shared.own_orders import own_orders
 from dashboard.shared.page import Moment
 from dashboard.shared.personas import Persona
-from dashboard.shared.profiles import Population, counted, means, profile, spend_before_floor
+from dashboard.shared.profiles import SegmentPopulation, counted, means, profile, spend_before_floor
 from dashboard.simulator import figures, markup, upload_form, uploads
 from dashboard.simulator.simulation import (
-    Profile,
+    SimulatedProfile,
     Step,
     decay_path,
     path_of_orders,
@@ -29,7 +29,7 @@ from dashboard.simulator.simulation import (
 from data.postgres.counted import Counted
 from models.decay import HORIZON_DAYS
 from models.segment_model import SegmentModel
-from models.window_words import in_last_days, last_days
+from models.window_text import in_last_days, last_days
 from runtime.money import Money
 from runtime.readable import visible
 
@@ -53,11 +53,11 @@ def show(engine: Engine, money: Money) -> None:
     page.show(engine, money, "Simulator", SUBTITLE, partial(_draw, engine))
 
 
-def profile_of(found: Row[tuple[object, ...]], totals: Counted, model: SegmentModel) -> Profile | None:
+def profile_of(found: Row[tuple[object, ...]], totals: Counted, model: SegmentModel) -> SimulatedProfile | None:
     """A real customer's profile, with what the model counts; None if they never bought."""
     if found.last_purchase_at is None:
         return None
-    return Profile(found.last_purchase_at.astimezone(UTC), totals.frequency, spend_before_floor(totals, model))
+    return SimulatedProfile(found.last_purchase_at.astimezone(UTC), totals.frequency, spend_before_floor(totals, model))
 
 
 def _draw(engine: Engine, moment: Moment) -> None:
@@ -72,7 +72,7 @@ def _draw(engine: Engine, moment: Moment) -> None:
     upload_form.draw(engine, moment.model, moment.personas, moment.money)
 
 
-def _ask_profile(moment: Moment) -> tuple[Profile, datetime, pd.DataFrame | None]:
+def _ask_profile(moment: Moment) -> tuple[SimulatedProfile, datetime, pd.DataFrame | None]:
     """The profile, and the moment it is for: event time, or a real customer's own last event, if that is later.
 
     Also all orders of a real customer whose numbers were not changed, if the model has a window.
@@ -106,13 +106,13 @@ def _ask_profile(moment: Moment) -> tuple[Profile, datetime, pd.DataFrame | None
     return possible(moment.model, typed, now), now, None
 
 
-def _typed_profile(real: Profile | None, now: datetime, money: Money) -> Profile:
+def _typed_profile(real: SimulatedProfile | None, now: datetime, money: Money) -> SimulatedProfile:
     """The typed numbers; those of a real customer that were not changed are used exactly."""
     recency, frequency = int(st.session_state[RECENCY]), int(st.session_state[FREQUENCY])
     typed = float(st.session_state[MONETARY])
     same_recency = real is not None and recency == real.recency_days(now)
     same_spend = real is not None and typed == float(real.monetary)
-    return Profile(
+    return SimulatedProfile(
         real.last_purchase_at if real and same_recency else now - timedelta(days=recency),
         frequency,
         real.monetary if real and same_spend else Decimal(str(typed)).quantize(money.smallest),
@@ -139,7 +139,7 @@ def _real_customer(moment: Moment) -> Row[tuple[object, ...]] | None:
     return None
 
 
-def _fill_in(real: Profile | None, now: datetime) -> None:
+def _fill_in(real: SimulatedProfile | None, now: datetime) -> None:
     """Keep the boxes at a real customer's numbers, except for those that the reader has changed.
 
     The numbers change while the page is open: event time advances, and the customer buys.
@@ -178,7 +178,7 @@ def _ask_purchase(now: datetime, money: Money) -> tuple[Decimal, datetime]:
 
 def _draw_results(
     moment: Moment,
-    current: Profile,
+    current: SimulatedProfile,
     ledger: pd.DataFrame | None,
     now: datetime,
     amount: Decimal,
@@ -210,11 +210,11 @@ def _path_text(path: list[Step], personas: list[Persona]) -> str:
     return ", then ".join(f"{visible(personas[step.segment].name)} from {style.stamp(step.at)}" for step in path)
 
 
-def _comparison(moment: Moment, current: Profile, now: datetime, personas: list[Persona]) -> None:
+def _comparison(moment: Moment, current: SimulatedProfile, now: datetime, personas: list[Persona]) -> None:
     model = moment.model
     scored = score_one(model, current, now)
     decided = len(model.scored_centroids)
-    everyone = Population(moment.model, moment.event_time, [*moment.personas])
+    everyone = SegmentPopulation(moment.model, moment.event_time, [*moment.personas])
     mean_customers = means(moment.connection, everyone).set_index("segment")
     st.html(
         elements.title(

@@ -23,7 +23,7 @@ from models.units import Floats, Ints
 DECAY, PURCHASE, EXPIRY = "decay", "purchase", "expiry"
 
 
-class Profile(NamedTuple):
+class SimulatedProfile(NamedTuple):
     """What decides a segment: the last purchase, the number of purchases, and the spend.
 
     ``monetary`` may be below 0 where the model counts net of returns; it is scored as 0.
@@ -44,7 +44,7 @@ class Step(NamedTuple):
     at: datetime
     segment: int
     cause: str
-    profile: Profile
+    profile: SimulatedProfile
 
 
 class Scored(NamedTuple):
@@ -83,7 +83,7 @@ def score(model: SegmentModel, recency_days: Ints, frequency: Ints, monetary: Fl
     return Scored(segment, distances, np.where(days == NEVER, NEVER, days - recency_days), following)
 
 
-def score_one(model: SegmentModel, profile: Profile, at: datetime) -> Scored:
+def score_one(model: SegmentModel, profile: SimulatedProfile, at: datetime) -> Scored:
     """Score one customer at a moment."""
     return score(
         model,
@@ -93,20 +93,20 @@ def score_one(model: SegmentModel, profile: Profile, at: datetime) -> Scored:
     )
 
 
-def outside_window(model: SegmentModel, profile: Profile, at: datetime) -> Profile:
+def outside_window(model: SegmentModel, profile: SimulatedProfile, at: datetime) -> SimulatedProfile:
     """A profile at a moment: without any purchase, if the last one is older than the window."""
     gone = model.window_days is not None and profile.recency_days(at) >= model.window_days
     return profile._replace(frequency=0, monetary=Decimal(0)) if gone else profile
 
 
-def possible(model: SegmentModel, profile: Profile, at: datetime) -> Profile:
+def possible(model: SegmentModel, profile: SimulatedProfile, at: datetime) -> SimulatedProfile:
     """The nearest profile that a customer can have: a last purchase in the window is in it, and an older one is not."""
     if model.window_days is not None and profile.recency_days(at) < model.window_days:
         return profile._replace(frequency=max(profile.frequency, 1))
     return outside_window(model, profile, at)
 
 
-def decay_path(model: SegmentModel, profile: Profile, start: datetime) -> list[Step]:
+def decay_path(model: SegmentModel, profile: SimulatedProfile, start: datetime) -> list[Step]:
     """The segment at ``start``, and every later change if the customer never buys again.
 
     Time alone never leads back to a segment, so there are fewer changes than segments.
@@ -115,7 +115,7 @@ def decay_path(model: SegmentModel, profile: Profile, start: datetime) -> list[S
 
 
 def path_with_purchase(
-    model: SegmentModel, profile: Profile, start: datetime, amount: Decimal, bought_at: datetime
+    model: SegmentModel, profile: SimulatedProfile, start: datetime, amount: Decimal, bought_at: datetime
 ) -> list[Step]:
     """The same with a purchase at ``bought_at`` (not before ``start``), which is a step even if the segment stays.
 
@@ -123,23 +123,28 @@ def path_with_purchase(
     """
     before = [step for step in decay_path(model, profile, start) if step.at <= bought_at]
     known = outside_window(model, profile, bought_at)
-    after = Profile(bought_at, known.frequency + 1, known.monetary + amount)
+    after = SimulatedProfile(bought_at, known.frequency + 1, known.monetary + amount)
     entered = Step(bought_at, _segment(model, after, bought_at), PURCHASE, after)
     return [*before, entered, *_decays(model, after, bought_at)]
 
 
-def path_of_orders(model: SegmentModel, profile: Profile, ledger: pd.DataFrame, start: datetime) -> list[Step]:
+def path_of_orders(model: SegmentModel, profile: SimulatedProfile, ledger: pd.DataFrame, start: datetime) -> list[Step]:
     """:func:`decay_path` of a real customer under a model with a window, exact from all of the customer's orders."""
     return [Step(start, _segment(model, profile, start), "", profile), *_ahead(model, profile, ledger, start)]
 
 
 def path_of_orders_with_purchase(
-    model: SegmentModel, profile: Profile, ledger: pd.DataFrame, start: datetime, amount: Decimal, bought_at: datetime
+    model: SegmentModel,
+    profile: SimulatedProfile,
+    ledger: pd.DataFrame,
+    start: datetime,
+    amount: Decimal,
+    bought_at: datetime,
 ) -> list[Step]:
     """:func:`path_with_purchase` of such a customer."""
     before = [step for step in path_of_orders(model, profile, ledger, start) if step.at <= bought_at]
     bought = with_purchase(ledger, amount, bought_at)
-    after = Profile(bought_at, profile.frequency + 1, profile.monetary + amount)
+    after = SimulatedProfile(bought_at, profile.frequency + 1, profile.monetary + amount)
     entered = moves_until(model, bought, bought_at)[-1].segment
     return [*before, Step(bought_at, entered, PURCHASE, after), *_ahead(model, after, bought, bought_at)]
 
@@ -149,16 +154,16 @@ def segment_at(path: list[Step], at: datetime) -> int:
     return [step.segment for step in path if step.at <= at][-1]
 
 
-def _segment(model: SegmentModel, profile: Profile, at: datetime) -> int:
+def _segment(model: SegmentModel, profile: SimulatedProfile, at: datetime) -> int:
     return int(score_one(model, profile, at).segment[0])
 
 
-def _ahead(model: SegmentModel, profile: Profile, ledger: pd.DataFrame, after: datetime) -> Iterator[Step]:
+def _ahead(model: SegmentModel, profile: SimulatedProfile, ledger: pd.DataFrame, after: datetime) -> Iterator[Step]:
     for move in moves_ahead(model, ledger, after):
         yield Step(move.at, move.segment, move.cause, profile)
 
 
-def _decays(model: SegmentModel, profile: Profile, start: datetime) -> Iterator[Step]:
+def _decays(model: SegmentModel, profile: SimulatedProfile, start: datetime) -> Iterator[Step]:
     at = start
     while True:
         scored = score_one(model, profile, at)

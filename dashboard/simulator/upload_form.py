@@ -9,7 +9,7 @@ from dashboard.shared.literal import escape
 from dashboard.shared.personas import Personas, look_up
 from dashboard.simulator import uploads
 from models.segment_model import SegmentModel
-from models.window_words import last_days
+from models.window_text import last_days
 from runtime.counts import many
 from runtime.money import Money
 

@@ -10,7 +10,7 @@ import pandas as pd
 from dashboard.simulator.simulation import score
 from models.decay import HORIZON_DAYS, NEVER
 from models.segment_model import NO_SEGMENT, SegmentModel
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.counts import many
 
 COLUMNS = ("customer_id", "recency_days", "frequency", "monetary")

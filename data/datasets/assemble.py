@@ -11,7 +11,7 @@ from data.datasets.invoice_notes import days_apart, prevailing_customer
 from data.datasets.mapping import Mapping
 from data.datasets.query import one, rows_of
 from data.datasets.rejects import Place
-from data.datasets.report import Report, make_report
+from data.datasets.report import DatasetReport, make_report
 from data.datasets.tables import BadLine
 
 
@@ -25,7 +25,7 @@ def assemble(
     bad_lines: Sequence[tuple[int, BadLine]] = (),
     has_lines: bool,
     has_amounts: bool,
-) -> tuple[Report, list[str]]:
+) -> tuple[DatasetReport, list[str]]:
     """Make ``rows`` and ``transactions`` from the table ``parsed``; returns the report and notes.
 
     Parameters

@@ -16,8 +16,8 @@ import duckdb
 from data.datasets import csv_lines, csv_text, tables
 from data.datasets.cells import DataError
 from data.datasets.csv_layout import SAMPLE, Layout, as_bad, layout
-from data.datasets.csv_lines import Line
-from data.datasets.csv_text import Text
+from data.datasets.csv_lines import CsvLine
+from data.datasets.csv_text import CsvText
 from data.datasets.engine import engine_folder, no_space, plain_errors
 from data.datasets.tables import FIND_OUT, BadLine, Columns, RawOptions, RawTable, literal
 
@@ -73,7 +73,7 @@ def lines_of(path: Path, name: str, rows: Sequence[int], options: RawOptions) ->
     }
 
 
-def _look(path: Path, name: str, options: RawOptions) -> tuple[Text, Layout]:
+def _look(path: Path, name: str, options: RawOptions) -> tuple[CsvText, Layout]:
     text = csv_text.examine(path, name, options.encoding)
     with csv_text.open_text(path, text) as file:
         sample = _first_lines(file)
@@ -91,13 +91,13 @@ def _first_lines(file: Iterable[str]) -> list[str]:
     return lines
 
 
-def _lines(path: Path, name: str, text: Text, form: Layout) -> Iterator[Line]:
+def _lines(path: Path, name: str, text: CsvText, form: Layout) -> Iterator[CsvLine]:
     with csv_text.open_text(path, text) as file:
         body = islice(file, form.header, None)
         yield from csv_lines.scan(body, form.shape, form.header + 1, text.broken)
 
 
-def _good(lines: Iterator[Line], place: str, bad: list[BadLine]) -> Iterator[list[str]]:
+def _good(lines: Iterator[CsvLine], place: str, bad: list[BadLine]) -> Iterator[list[str]]:
     """The cells of the rows; the bad lines are appended to ``bad``."""
     for line in lines:
         if line.reason:
@@ -108,7 +108,7 @@ def _good(lines: Iterator[Line], place: str, bad: list[BadLine]) -> Iterator[lis
 
 @contextmanager
 def _clean_copy(
-    db: duckdb.DuckDBPyConnection, lines: Iterator[Line], place: str, form: Layout
+    db: duckdb.DuckDBPyConnection, lines: Iterator[CsvLine], place: str, form: Layout
 ) -> Iterator[tuple[_Plain, list[BadLine]]]:
     """A temporary copy of the rows without the bad lines, in UTF-8 and with the quotation marks that it needs."""
     bad: list[BadLine] = []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from data.datasets.cells import DataError, shown
-from data.datasets.csv_lines import Line, Shape, scan, split
+from data.datasets.csv_lines import CsvLine, LineShape, scan, split
 from data.datasets.headers import MAX_SHOWN, headers_of, require_names
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -22,7 +22,7 @@ _NOTHING = '\ufeff \t\r\n"' + "".join(SEPARATORS)
 class Layout(NamedTuple):
     """How a CSV is laid out; the data begin after physical line ``header``."""
 
-    shape: Shape
+    shape: LineShape
     headers: list[str]
     header: int
 
@@ -56,7 +56,7 @@ def layout(sample: Sequence[str], name: str, separator: str | None = None) -> La
     if best is None:
         raise DataError(f"{name}: line {number + 1} has a quotation mark that is not closed: {_cut(lines[number])}")
     _require_header(best, lines[number], number + 1, name)
-    shape = Shape(best.separator, len(best.cells), _named(best.cells))
+    shape = LineShape(best.separator, len(best.cells), _named(best.cells))
     return Layout(shape, headers_of(best.cells), number + best.lines)
 
 
@@ -112,7 +112,7 @@ def _header(lines: Sequence[str], at: int, separator: str) -> tuple[list[str], i
 def _widths(lines: Sequence[str], separator: str, header: list[str], first: int) -> list[_Width]:
     """How many columns each line has that can be split."""
     widths = []
-    for line in scan(lines, Shape(separator, len(header), _named(header)), first):
+    for line in scan(lines, LineShape(separator, len(header), _named(header)), first):
         cells = line.cells or split(line.text, separator)
         if cells is not None:
             width = len(header) if line.cells else _named(cells)
@@ -148,6 +148,6 @@ def _cut(text: str) -> str:
     return repr(text.strip()[:MAX_SHOWN])
 
 
-def as_bad(line: Line) -> str:
+def as_bad(line: CsvLine) -> str:
     """The raw text of a bad line for a message, without its end."""
     return line.text.rstrip("\r\n")[:MAX_SHOWN]

@@ -19,7 +19,7 @@ WHOLE_LINE = "the whole line is in quotation marks"
 NOT_TEXT = "it holds bytes that are no text in the file's encoding"
 
 
-class Shape(NamedTuple):
+class LineShape(NamedTuple):
     """How many cells a line has: ``columns``, of which the last ones may be missing, down to ``named``."""
 
     separator: str
@@ -27,7 +27,7 @@ class Shape(NamedTuple):
     named: int
 
 
-class Line(NamedTuple):
+class CsvLine(NamedTuple):
     """A row of a file: the number of its first line, its raw text, and its cells, or why there are none."""
 
     number: int
@@ -43,7 +43,9 @@ class _Open(NamedTuple):
     at: int
 
 
-def scan(lines: Iterable[str], shape: Shape, first: int = 1, broken: re.Pattern[str] | None = None) -> Iterator[Line]:
+def scan(
+    lines: Iterable[str], shape: LineShape, first: int = 1, broken: re.Pattern[str] | None = None
+) -> Iterator[CsvLine]:
     """The rows of a file, and its bad lines, in order.
 
     Parameters
@@ -59,7 +61,7 @@ def scan(lines: Iterable[str], shape: Shape, first: int = 1, broken: re.Pattern[
 
     Yields
     ------
-    Line
+    CsvLine
         Blank lines and rows of empty cells are passed over. A quoted cell may hold line ends. If a quotation mark is
         not closed, only the line that opens the cell is bad: the lines after it are read on their own.
     """
@@ -72,7 +74,7 @@ def scan(lines: Iterable[str], shape: Shape, first: int = 1, broken: re.Pattern[
             return
         number += 1
         if broken is not None and broken.search(text):
-            yield Line(number, text, [], NOT_TEXT)
+            yield CsvLine(number, text, [], NOT_TEXT)
             continue
         if '"' not in text:
             cells = text.rstrip("\r\n").split(shape.separator)
@@ -80,11 +82,11 @@ def scan(lines: Iterable[str], shape: Shape, first: int = 1, broken: re.Pattern[
         else:
             found = _record(text, source, again, shape)
             if isinstance(found, str):
-                yield Line(number, text, [], found)
+                yield CsvLine(number, text, [], found)
                 continue
             cells, text, parts = found
             if parts > 1 and broken is not None and broken.search(text):
-                yield Line(number, text, [], NOT_TEXT)
+                yield CsvLine(number, text, [], NOT_TEXT)
                 number += parts - 1
                 continue
         if len(cells) != shape.columns or not cells[0]:
@@ -93,9 +95,9 @@ def scan(lines: Iterable[str], shape: Shape, first: int = 1, broken: re.Pattern[
                 continue
             reason = _fit(cells, shape)
             if reason:
-                yield Line(number, text, [], reason)
+                yield CsvLine(number, text, [], reason)
                 continue
-        yield Line(number, text, cells)
+        yield CsvLine(number, text, cells)
         number += parts - 1
 
 
@@ -105,7 +107,7 @@ def split(text: str, separator: str) -> list[str] | None:
     return found if isinstance(found, list) else None
 
 
-def _record(text: str, source: Iterator[str], again: deque[str], shape: Shape) -> tuple[list[str], str, int] | str:
+def _record(text: str, source: Iterator[str], again: deque[str], shape: LineShape) -> tuple[list[str], str, int] | str:
     """The cells of a row that has quotation marks, its text and its number of lines; or why it is bad."""
     found = _cells(text, shape.separator, [], 0)
     parts = [text]
@@ -149,12 +151,12 @@ def _cells(text: str, separator: str, before: Sequence[str], at: int) -> list[st
         at += 1
 
 
-def _whole(cells: list[str], text: str, shape: Shape) -> str:
+def _whole(cells: list[str], text: str, shape: LineShape) -> str:
     inside = len(cells) == 1 and shape.named > 1 and shape.separator in cells[0]
     return WHOLE_LINE if inside and text.lstrip().startswith('"') else ""
 
 
-def _fit(cells: list[str], shape: Shape) -> str:
+def _fit(cells: list[str], shape: LineShape) -> str:
     """Bring cells to the number of columns in place; why that is impossible, or nothing."""
     missing = shape.columns - len(cells)
     if missing < 0 and not any(cell.strip() for cell in cells[missing:]):
@@ -166,7 +168,7 @@ def _fit(cells: list[str], shape: Shape) -> str:
     return ""
 
 
-def _each_is_a_row(parts: Sequence[str], shape: Shape) -> bool:
+def _each_is_a_row(parts: Sequence[str], shape: LineShape) -> bool:
     """Whether each line of a cell of several lines would be a row by itself: two stray quotation marks made it one."""
     if shape.columns < 2:
         return False

@@ -29,7 +29,7 @@ _UTF8 = ("utf-8", "utf-8-sig")
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\v\x1a\x1b"))
 
 
-class Text(NamedTuple):
+class CsvText(NamedTuple):
     """What is known of a text file.
 
     Parameters
@@ -58,7 +58,7 @@ class Text(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def examine(path: Path, name: str, encoding: str | None = None) -> Text:
+def examine(path: Path, name: str, encoding: str | None = None) -> CsvText:
     """Read a whole file by chunks and say what it is.
 
     Raises
@@ -90,7 +90,7 @@ def examine(path: Path, name: str, encoding: str | None = None) -> Text:
                 notes = (f"{name} is not UTF-8; it is read as Windows-1252.",)
         if codecs.lookup(codec).name not in _UTF8:
             broken = re.compile("[\0\ufffd]")
-        return Text(codec, packed, seen.lines, broken is None and seen.plain, broken, notes)
+        return CsvText(codec, packed, seen.lines, broken is None and seen.plain, broken, notes)
     except OSError as error:
         # gzip's own errors have no number.
         reason = error.strerror or "the compressed file is damaged"
@@ -99,7 +99,7 @@ def examine(path: Path, name: str, encoding: str | None = None) -> Text:
         raise DataError(f"{name}: the compressed file is damaged or cut off; get it again") from None
 
 
-def open_text(path: Path, text: Text) -> TextIO:
+def open_text(path: Path, text: CsvText) -> TextIO:
     """The text of a file; its line ends are kept, bytes that are no text become what ``text.broken`` finds."""
     errors = "surrogateescape" if codecs.lookup(text.encoding).name in _UTF8 else "replace"
     return io.TextIOWrapper(_bytes(path, text.packed), encoding=text.encoding, errors=errors, newline="")

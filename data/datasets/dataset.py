@@ -19,7 +19,7 @@ from data.datasets.column_readings import ColumnReading
 from data.datasets.engine import Engine
 from data.datasets.mapping import Mapping
 from data.datasets.rejects import Place
-from data.datasets.report import Report as Report
+from data.datasets.report import DatasetReport as DatasetReport
 from models.units import Ints
 
 
@@ -49,7 +49,7 @@ class Dataset:
         self,
         name: str,
         engine: Engine,
-        report: Report,
+        report: DatasetReport,
         mapping: Mapping,
         currency: str,
         notes: Sequence[str] = (),

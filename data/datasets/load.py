@@ -13,14 +13,14 @@ from data.datasets.cells import AmbiguousError, DataError
 from data.datasets.column_readings import column_readings
 from data.datasets.dataset import Dataset
 from data.datasets.engine import Engine, plain_errors
-from data.datasets.mapping import Columns, Mapping
+from data.datasets.mapping import MappedColumns, Mapping
 from data.datasets.mapping_toml import with_settings
 from data.datasets.parsing import parse_rows
 from data.datasets.raw import read_raw
 from data.datasets.raw_cells import Cells, Table
 from data.datasets.reading import Reading
 from data.datasets.rejects import Place
-from data.datasets.sources import Source, sources
+from data.datasets.sources import TableSource, sources
 from data.datasets.tables import BadLine, RawOptions
 
 DEFAULT = Reading()
@@ -54,7 +54,7 @@ def load(paths: Sequence[Path] | Path, reading: Reading = DEFAULT) -> Dataset:
         return loaded
 
 
-def _load(engine: Engine, name: str, found: Sequence[Source], reading: Reading, options: RawOptions) -> Dataset:
+def _load(engine: Engine, name: str, found: Sequence[TableSource], reading: Reading, options: RawOptions) -> Dataset:
     tables, mappings, bad_lines, notes = _read(engine.db, found, reading, options)
     mapping = _merged(mappings)
     cells = Cells(engine.db, tables)
@@ -88,7 +88,7 @@ def _load(engine: Engine, name: str, found: Sequence[Source], reading: Reading, 
 
 
 def _read(
-    db: duckdb.DuckDBPyConnection, found: Sequence[Source], reading: Reading, options: RawOptions
+    db: duckdb.DuckDBPyConnection, found: Sequence[TableSource], reading: Reading, options: RawOptions
 ) -> tuple[list[Table], list[Mapping], list[tuple[int, BadLine]], list[str]]:
     """The raw tables of all sources, the mapping of each, the lines that are no rows, and notes."""
     tables: list[Table] = []
@@ -98,7 +98,7 @@ def _read(
     for number, source in enumerate(found):
         here: list[Mapping] = []
 
-        def needed(headers: list[str], source: Source = source, here: list[Mapping] = here) -> list[str]:
+        def needed(headers: list[str], source: TableSource = source, here: list[Mapping] = here) -> list[str]:
             here.append(_mapping_of(reading, source, headers, mappings[0] if mappings else None, len(found)))
             return list(here[0].columns.named().values())
 
@@ -118,7 +118,9 @@ def _read(
     return tables, mappings, bad_lines, notes
 
 
-def _mapping_of(reading: Reading, source: Source, headers: list[str], first: Mapping | None, sources: int) -> Mapping:
+def _mapping_of(
+    reading: Reading, source: TableSource, headers: list[str], first: Mapping | None, sources: int
+) -> Mapping:
     try:
         mapping = reading.mapping_of(headers)
         if first is not None and (mapping.preset, _kinds(mapping)) != (first.preset, _kinds(first)):
@@ -144,10 +146,10 @@ def _merged(mappings: Sequence[Mapping]) -> Mapping:
     names: dict[str, str] = {}
     for mapping in mappings:
         names = mapping.columns.named() | names
-    return msgspec.structs.replace(mappings[0], columns=Columns(**names))
+    return msgspec.structs.replace(mappings[0], columns=MappedColumns(**names))
 
 
-def _places(found: Sequence[Source], tables: Sequence[Table], options: RawOptions) -> list[Place]:
+def _places(found: Sequence[TableSource], tables: Sequence[Table], options: RawOptions) -> list[Place]:
     """The places of all sources, those without rows included."""
     of_number = {table.number: table for table in tables}
     places = []

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 
-class Columns(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class MappedColumns(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The file's names of the canonical columns; an empty name means that the file has no such column."""
 
     transaction: str = ""
@@ -44,7 +44,7 @@ class Time(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     zone: str = ""
 
 
-class Money(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class MappedMoney(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How amounts are written. ``decimal`` decides where a number such as 1.234 has two readings.
 
     ``amount_of`` says whether the amounts of the rows of an invoice add up, or each is the total of the invoice.
@@ -91,7 +91,7 @@ class Rows(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     encoding: str = ""
 
 
-class Records(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class MappedRecords(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How the records of a topic are laid out; files have none.
 
     ``lines`` is the path of the list with the lines of an order. ``omits_blank`` says that a record leaves blank fields
@@ -109,11 +109,11 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     """How the file of a shop is to be read."""
 
     preset: str = ""
-    columns: Columns = Columns()
+    columns: MappedColumns = MappedColumns()
     time: Time = Time()
-    money: Money = Money()
+    money: MappedMoney = MappedMoney()
     customers: Customers = Customers()
     returns: Returns = Returns()
     not_sales: NotSales = NotSales()
     rows: Rows = Rows()
-    records: Records = Records()
+    records: MappedRecords = MappedRecords()

@@ -8,8 +8,8 @@ import msgspec
 
 from data.datasets.cells import AmbiguousError, DataError, shown, trimmed
 from data.datasets.currencies import meanings
-from data.datasets.mapping import Money
-from data.datasets.numbers import Numbers, Written, written
+from data.datasets.mapping import MappedMoney
+from data.datasets.numbers import Numbers, WrittenNumber, written
 from runtime.errors import Hint
 
 _OTHER = {".": ",", ",": "."}
@@ -25,8 +25,8 @@ class _Seen:
 
 
 def find_out(
-    money: Money, columns: Sequence[str], cells: Callable[[str], Iterable[str]], setting: str = ""
-) -> tuple[Money, Numbers, list[str]]:
+    money: MappedMoney, columns: Sequence[str], cells: Callable[[str], Iterable[str]], setting: str = ""
+) -> tuple[MappedMoney, Numbers, list[str]]:
     """Decide the decimal mark and the currency.
 
     Parameters
@@ -80,7 +80,7 @@ def currency_parser(currency: str) -> Callable[[str], str]:
 
 def _look(seen: _Seen, cell: str) -> None:
     try:
-        number: Written = written(cell)
+        number: WrittenNumber = written(cell)
     except ValueError:
         return  # the parser reports it, with its row
     if number.currency:

@@ -29,7 +29,7 @@ _REPEATED = re.compile(r"\d{1,3}([.,])(?:\d{3}\1){1,4}\d{3}|\d{1,2}(,)(?:\d{2},)
 _ONE_MARK = re.compile(r"(\d{0,18})([.,])(\d{0,18})", re.ASCII)
 
 
-class Written(NamedTuple):
+class WrittenNumber(NamedTuple):
     """A number as it is written.
 
     ``mark`` is the decimal mark that the number gives away, None if it has none and needs none. A number that can be
@@ -42,7 +42,7 @@ class Written(NamedTuple):
     currency: str | None
 
 
-def written(cell: str) -> Written:
+def written(cell: str) -> WrittenNumber:
     """Take a number apart.
 
     An ``open`` number is given as it is if its mark is the decimal mark; without it, it is a thousand times as much.
@@ -55,11 +55,11 @@ def written(cell: str) -> Written:
     Examples
     --------
     >>> written("1.250,00 €")
-    Written(number=Decimal('1250.00'), mark=',', open=False, currency='€')
+    WrittenNumber(number=Decimal('1250.00'), mark=',', open=False, currency='€')
     >>> written("(1,234)")
-    Written(number=Decimal('-1.234'), mark=',', open=True, currency=None)
+    WrittenNumber(number=Decimal('-1.234'), mark=',', open=True, currency=None)
     >>> written("12,- €")
-    Written(number=Decimal('12'), mark=None, open=False, currency='€')
+    WrittenNumber(number=Decimal('12'), mark=None, open=False, currency='€')
     """
     text, no_cents = _NO_CENTS.subn("", trimmed(cell).translate(_GROUPS), count=1)
     negative, body, currency = _unsigned(text)
@@ -69,7 +69,7 @@ def written(cell: str) -> Written:
         raise ValueError(f"{shown(cell)} is not a number") from None
     if no_cents and is_open:  # the strokes stand where the decimal mark is, so the mark before them is none
         number, mark, is_open = number * 1000, None, False
-    return Written(number.copy_negate() if negative and number else number, mark, is_open, currency)
+    return WrittenNumber(number.copy_negate() if negative and number else number, mark, is_open, currency)
 
 
 def _unsigned(text: str) -> tuple[bool, str, str | None]:

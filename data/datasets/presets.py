@@ -7,7 +7,7 @@ from collections.abc import Sequence, Set
 import msgspec
 
 from data.datasets.cells import AmbiguousError, DataError
-from data.datasets.mapping import Columns, Mapping
+from data.datasets.mapping import MappedColumns, Mapping
 from data.datasets.mapping_toml import from_tables
 from data.datasets.preset_tables import NAMES as NAMES
 from data.datasets.preset_tables import preset_tables
@@ -91,7 +91,7 @@ def complete(mapping: Mapping, headers: Sequence[str], what: str = "file") -> Ma
         _add_known(columns, recognise["spellings"], file, has_totals=recognise.get("totals", False))
     _refuse_missing(columns, mapping.preset, headers, what)
     _refuse_twins(columns, mapping.columns.named(), headers)
-    return msgspec.structs.replace(mapping, columns=Columns(**columns))
+    return msgspec.structs.replace(mapping, columns=MappedColumns(**columns))
 
 
 def has_column(name: str, headers: Sequence[str]) -> bool:

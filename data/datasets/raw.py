@@ -6,7 +6,7 @@ import duckdb
 
 from data.datasets import csv_files, excel_files, parquet_files
 from data.datasets.cells import DataError
-from data.datasets.sources import Source
+from data.datasets.sources import TableSource
 from data.datasets.tables import FIND_OUT, BadLine, Columns, RawOptions, RawTable
 
 __all__ = ["BadLine", "RawOptions", "RawTable", "line_of", "lines_of", "read_raw"]
@@ -14,7 +14,7 @@ __all__ = ["BadLine", "RawOptions", "RawTable", "line_of", "lines_of", "read_raw
 
 def read_raw(
     db: duckdb.DuckDBPyConnection,
-    source: Source,
+    source: TableSource,
     table: str,
     options: RawOptions = FIND_OUT,
     columns: Columns | None = None,
@@ -52,7 +52,7 @@ def read_raw(
     return csv_files.read_csv(db, source.path, source.name, table, options, columns)
 
 
-def lines_of(source: Source, rows: Sequence[int], options: RawOptions = FIND_OUT) -> dict[int, tuple[int, str]]:
+def lines_of(source: TableSource, rows: Sequence[int], options: RawOptions = FIND_OUT) -> dict[int, tuple[int, str]]:
     """The number of the line as an editor counts, and the raw text (at most 200 characters), of several rows.
 
     The file is read again, once. ``options`` are those that it was read with. A Parquet file has no lines: there
@@ -65,7 +65,7 @@ def lines_of(source: Source, rows: Sequence[int], options: RawOptions = FIND_OUT
     return csv_files.lines_of(source.path, source.name, rows, options)
 
 
-def line_of(source: Source, row: int, options: RawOptions = FIND_OUT) -> tuple[int, str]:
+def line_of(source: TableSource, row: int, options: RawOptions = FIND_OUT) -> tuple[int, str]:
     """As :func:`lines_of`, of one row."""
     found = lines_of(source, [row], options)
     if row not in found:

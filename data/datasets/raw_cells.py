@@ -7,7 +7,7 @@ from unicodedata import category
 import duckdb
 
 from data.datasets.query import count, rows_of
-from data.datasets.sources import Source
+from data.datasets.sources import TableSource
 from data.datasets.tables import RawTable, quoted
 
 CHUNK = 20_000
@@ -21,7 +21,7 @@ class Table(NamedTuple):
     """A raw table that is part of a dataset: its number, where it comes from, and its names of the columns."""
 
     number: int
-    source: Source
+    source: TableSource
     raw: RawTable
     names: Mapping[str, str]
 

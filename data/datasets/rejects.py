@@ -15,7 +15,7 @@ import duckdb
 from data.datasets.cells import DataError
 from data.datasets.query import count, rows_of
 from data.datasets.raw import lines_of
-from data.datasets.sources import Source
+from data.datasets.sources import TableSource
 from data.datasets.tables import BadLine, RawOptions
 from runtime.errors import Hint
 from runtime.output_files import replacing
@@ -28,7 +28,7 @@ _SEPARATORS = ",;\t|"
 class Place(NamedTuple):
     """A source of a dataset: what its columns are called, where its transaction's id is, and how it was read."""
 
-    source: Source | None
+    source: TableSource | None
     name: str
     columns: Mapping[str, str]
     transaction: int | None = None

@@ -12,7 +12,7 @@ from runtime.counts import many
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DatasetReport:
     """Counts of the rows of a dataset's files and of the transactions made from them.
 
     The fields up to ``rejected_rows`` describe the files: a guest's invoice that a second export repeats counts in
@@ -38,7 +38,9 @@ class Report:
     returned_units: int
 
 
-def make_report(db: duckdb.DuckDBPyConnection, name: str, rows_read: int, exports: int, bad_lines: int) -> Report:
+def make_report(
+    db: duckdb.DuckDBPyConnection, name: str, rows_read: int, exports: int, bad_lines: int
+) -> DatasetReport:
     guest_rows, guest_invoices, not_sales, overlap_rows, overlap_invoices, rejected = one(
         db,
         """
@@ -61,7 +63,7 @@ def make_report(db: duckdb.DuckDBPyConnection, name: str, rows_read: int, export
     )
     if not transactions:
         raise DataError(_nothing_left(name, rows_read, guest_rows, not_sales, rejected))
-    return Report(
+    return DatasetReport(
         rows_read,
         exports,
         guest_rows,

@@ -37,7 +37,7 @@ _KNOWN = "CSV (.csv, .tsv, .txt, also with .gz), Excel (.xlsx, .xlsm, .xls) and 
 _MAX_NAMED = 5
 
 
-class Source(NamedTuple):
+class TableSource(NamedTuple):
     """One table to read: a file or a sheet of one, and what messages call it."""
 
     path: Path
@@ -48,7 +48,7 @@ class Source(NamedTuple):
 
 def sources(
     paths: Sequence[Path], sheets: Sequence[str] = (), stdin: BinaryIO | None = None, folder: Path | None = None
-) -> list[Source]:
+) -> list[TableSource]:
     """The tables in files, in the order of ``paths``; the files of a folder or a pattern are sorted, 2 before 10.
 
     Parameters
@@ -124,12 +124,12 @@ def _in_folder(folder: Path) -> list[_File]:
     return [_File(file, file.name) for file in files]
 
 
-def _tables(file: _File, sheets: Sequence[str]) -> list[Source]:
+def _tables(file: _File, sheets: Sequence[str]) -> list[TableSource]:
     kind = _content(file) or _kind(file.path) or "csv"
     if kind != "excel":
-        return [Source(file.path, file.name, kind)]
+        return [TableSource(file.path, file.name, kind)]
     return [
-        Source(file.path, f"{file.name}, sheet {sheet!r}", kind, sheet)
+        TableSource(file.path, f"{file.name}, sheet {sheet!r}", kind, sheet)
         for sheet in visible_sheets(file.path, file.name, sheets)
     ]
 

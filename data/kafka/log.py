@@ -18,7 +18,7 @@ _TIMEOUT = 10.0
 _REFUSED_SECONDS = 2.0
 _NODE_TIMEOUT = 5.0
 _KNOWN_SECONDS = 60.0
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _GROUP = "segue-log-reader"
 _BROKERS_OWN = -1
 # The embedded broker can neither create topics nor report their ids. It answers such requests with these errors.
@@ -30,7 +30,7 @@ _once_led = Retrying(
         lambda error: isinstance(error, KafkaException) and error.args[0].code() in _WITHOUT_LEADER
     ),
     stop=stop_after_delay(_TIMEOUT),
-    wait=wait_fixed(_LOOK_SECONDS),
+    wait=wait_fixed(_POLL_SECONDS),
     reraise=True,
 )
 
@@ -221,7 +221,7 @@ def _wait_until_known(brokers: Brokers, topics: set[str]) -> None:
     while behind := [address for address in behind if not _knows(brokers, address, topics)]:
         if time.monotonic() > deadline:
             raise LogError(f"the broker at {behind[0]} does not know the new topics: is the cluster healthy?")
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _knows(brokers: Brokers, address: str, topics: set[str]) -> bool:

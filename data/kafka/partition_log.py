@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from data.kafka.log import MissingTopicError, UnreachableError, topic_id, unreachable
 from runtime.brokers import Brokers
-from runtime.record_mark import RecordMark, mark
+from runtime.record_fingerprint import RecordFingerprint, fingerprint
 
 _TIMEOUT = 10.0
 _RECORD_SECONDS = 5.0
@@ -36,7 +36,7 @@ class PartitionLog:
     partitions: int
     first_offset: int
     end_offset: int
-    record: RecordMark | None = None
+    record: RecordFingerprint | None = None
 
 
 class PartitionLogReader:
@@ -51,7 +51,7 @@ class PartitionLogReader:
         self._log_id = log_id
 
     def read(self, partition: int, offset: int | None = None) -> PartitionLog:
-        """The state of a partition, and the mark of its record at an offset.
+        """The state of a partition, and the fingerprint of its record at an offset.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class PartitionLogReader:
         }
         return Consumer({**self._brokers.config, **own})
 
-    def _record(self, consumer: Consumer, place: TopicPartition) -> RecordMark | None:
+    def _record(self, consumer: Consumer, place: TopicPartition) -> RecordFingerprint | None:
         """The first record from an offset on."""
         consumer.assign([place])
         deadline = time.monotonic() + _RECORD_SECONDS
@@ -103,10 +103,10 @@ class PartitionLogReader:
             message = consumer.poll(_POLL_SECONDS)
             # An error may concern the group, which this client does not need, or pass.
             if message is not None and message.error() is None:
-                return mark_of(message)
+                return fingerprint_of(message)
         raise UndeliveredError(f"the broker did not deliver the record at offset {place.offset} of {place.topic}")
 
 
-def mark_of(message: Message) -> RecordMark:
-    """The mark of a record that this client has read."""
-    return mark(message.offset() or 0, message.timestamp()[1], message.key(), message.value())
+def fingerprint_of(message: Message) -> RecordFingerprint:
+    """The fingerprint of a record that this client has read."""
+    return fingerprint(message.offset() or 0, message.timestamp()[1], message.key(), message.value())

@@ -12,12 +12,12 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Engine, func, select, text
 
-from data.postgres import audiences, model_registry, past_audiences, people
+from data.postgres import audiences, customer_columns, model_registry, past_audiences
 from data.postgres.audience_filters import conditions
 from data.postgres.audiences import Audience
+from data.postgres.customer_columns import CustomerColumns, Part, Stays, Texts
 from data.postgres.past_audiences import PastMoment
 from data.postgres.past_moments import PastError
-from data.postgres.people import Part, People, Stays, Texts
 from data.postgres.progress import watermark
 from data.postgres.tables import customers
 from models.audience import NO_STATE, AudienceDefinition, in_risk
@@ -46,13 +46,13 @@ class AudienceMoment:
 
 
 @dataclass(frozen=True)
-class Members:
+class FoundMembers:
     """Members of an audience, in the order of their ids.
 
     Parameters
     ----------
     rows
-        The rows of ``people`` and of the other columns that are members; the others only pass what Postgres decides.
+        The rows of ``customers`` and of the other columns that are members; the others only pass what Postgres decides.
     found
         Risk states and what is at stake; None without a rhythm model, or if they are not needed. The state of a
         customer without any order left is :data:`~models.audience.NO_STATE`.
@@ -60,14 +60,14 @@ class Members:
         None if nobody has asked for it.
     """
 
-    people: People
+    customers: CustomerColumns
     rows: Ints
     found: Rhythms | None = None
     stays: Stays | None = None
 
     def ids(self) -> list[str]:
         """The ids of the members."""
-        return [self.people.customer_id.of(row) for row in self.rows.tolist()]
+        return [self.customers.customer_id.of(row) for row in self.rows.tolist()]
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def totals(connection: Connection, definition: AudienceDefinition, now: Audience
     number, spend, stake = 0, 0.0, 0.0
     for part in parts(connection, definition, now, with_rhythm=True):
         number += len(part.rows)
-        spend += float(part.people.spent[part.rows].sum())
+        spend += float(part.customers.spent[part.rows].sum())
         stake += float(part.found.stake.money[part.rows].sum()) if part.found else 0.0
     return AudienceTotals(number, spend, None if now.rhythm is None else stake)
 
@@ -195,7 +195,7 @@ def parts(
     with_stays: bool = False,
     after: str | None = None,
     size: int = PART,
-) -> Iterator[Members]:
+) -> Iterator[FoundMembers]:
     """The members of an audience, part by part, in the order of their ids.
 
     Parameters
@@ -217,16 +217,16 @@ def parts(
     require(definition, now)
     rhythm = now.rhythm if with_rhythm or definition.needs_rhythm else None
     if now.past is not None:
-        for they, stayed in past_audiences.people_and_stays(connection, definition, now.event_time, after, size):
+        for they, stayed in past_audiences.customers_and_stays(connection, definition, now.event_time, after, size):
             if len(they.spent):
                 yield _members(definition, they, stayed, rhythm, now.event_time)
         return
     wanted = conditions(definition, now.event_time)
     # For many customers, all texts there are; for a page of them, finding these would take longer than the page.
-    known = people.texts(connection) if size >= PART else None
+    known = customer_columns.texts(connection) if size >= PART else None
     while True:
         part = Part(size, after)
-        own = known or people.texts(connection, wanted, part)
+        own = known or customer_columns.texts(connection, wanted, part)
         found, stays = _read(connection, wanted, own, part, now.event_time if with_stays else None)
         number = len(found.spent)
         if number:
@@ -236,14 +236,16 @@ def parts(
         after = found.customer_id.of(number - 1)
 
 
-def of_ids(connection: Connection, ids: Sequence[str], now: AudienceMoment) -> Members:
+def of_ids(connection: Connection, ids: Sequence[str], now: AudienceMoment) -> FoundMembers:
     """Those of some customers who are there, with stays, and with rhythms if there are predictions."""
     wanted = [_c.customer_id.in_(ids), _c.segment.is_not(None)]
-    found, stays = people.people_and_stays(connection, wanted, people.texts(connection, wanted), now.event_time)
+    found, stays = customer_columns.read_with_stays(
+        connection, wanted, customer_columns.texts(connection, wanted), now.event_time
+    )
     return of_everybody(found, stays, now)
 
 
-def of_everybody(found: People, stays: Stays, now: AudienceMoment) -> Members:
+def of_everybody(found: CustomerColumns, stays: Stays, now: AudienceMoment) -> FoundMembers:
     """All of some customers, with rhythms if there are predictions."""
     return _members(AudienceDefinition(), found, stays, now.rhythm, now.event_time)
 
@@ -267,10 +269,10 @@ def _read(
     known: Texts,
     part: Part,
     event_time: datetime | None,
-) -> tuple[People, Stays | None]:
+) -> tuple[CustomerColumns, Stays | None]:
     if event_time is None:
-        return people.people(connection, wanted, known, part), None
-    return people.people_and_stays(connection, wanted, known, event_time, part)
+        return customer_columns.read(connection, wanted, known, part), None
+    return customer_columns.read_with_stays(connection, wanted, known, event_time, part)
 
 
 def _counted(connection: Connection, definition: AudienceDefinition, now: AudienceMoment) -> int:
@@ -279,19 +281,19 @@ def _counted(connection: Connection, definition: AudienceDefinition, now: Audien
 
 def _members(
     definition: AudienceDefinition,
-    found: People,
+    found: CustomerColumns,
     stays: Stays | None,
     rhythm: RhythmModel | None,
     event_time: datetime,
-) -> Members:
+) -> FoundMembers:
     everyone = np.arange(len(found.spent), dtype=np.int64)
     if rhythm is None:
-        return Members(found, everyone, None, stays)
+        return FoundMembers(found, everyone, None, stays)
     own = _rhythms(found, rhythm, event_time)
-    return Members(found, everyone[in_risk(definition, own.state, own.stake.money)], own, stays)
+    return FoundMembers(found, everyone[in_risk(definition, own.state, own.stake.money)], own, stays)
 
 
-def _rhythms(found: People, rhythm: RhythmModel, event_time: datetime) -> Rhythms:
+def _rhythms(found: CustomerColumns, rhythm: RhythmModel, event_time: datetime) -> Rhythms:
     orders = found.histories.orders
     known = found.histories._replace(orders=np.maximum(orders, 1))
     own = rhythms(rhythm, known, found.spent, to_micros(event_time))

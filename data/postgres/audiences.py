@@ -92,16 +92,16 @@ def find(connection: Connection, name: str) -> Audience:
     return _audience(row)
 
 
-class Listed(NamedTuple):
+class ListedAudiences(NamedTuple):
     """All audiences by their names, and why others can't be read: a later version of Segue may have saved them."""
 
     readable: list[Audience]
     unreadable: list[str]
 
 
-def listed(connection: Connection) -> Listed:
+def listed(connection: Connection) -> ListedAudiences:
     """All audiences."""
-    found = Listed([], [])
+    found = ListedAudiences([], [])
     for row in connection.execute(select(audiences).order_by(audiences.c.name)):
         try:
             found.readable.append(_audience(row))

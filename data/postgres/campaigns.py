@@ -55,7 +55,7 @@ class Campaign:
         return min(max((event_time - self.started_at) // timedelta(days=1), 0), self.horizon_days)
 
 
-class Member(NamedTuple):
+class CampaignMember(NamedTuple):
     """A customer of a campaign, and their segment at its start."""
 
     customer_id: str
@@ -142,11 +142,11 @@ def create(connection: Connection, new: Campaign, members: dict[str, str | None]
     return Campaign(**{name: values[name] for name in _SHOWN})
 
 
-def members(connection: Connection, name: str) -> list[Member]:
+def members(connection: Connection, name: str) -> list[CampaignMember]:
     """The customers of a campaign who are not forgotten, in an order that says nothing about who they are."""
     c = campaign_members.c
     query = select(c.customer_id, c.held_out, c.segment).where(c.campaign == name).order_by(c.number)
-    return [Member(*row) for row in connection.execute(query)]
+    return [CampaignMember(*row) for row in connection.execute(query)]
 
 
 def holdouts(connection: Connection, customer_ids: Sequence[str]) -> dict[str, list[Holdout]]:

@@ -34,7 +34,7 @@ SPECIFICATION = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RegisteredModel:
     """A registered model, the aliases that point to it, and the number of partitions on which it is active."""
 
     model: SegmentModel
@@ -180,7 +180,7 @@ def find(engine: Engine, name: str) -> SegmentModel:
     return load(engine, matches[0])
 
 
-def entries(engine: Engine) -> list[Entry]:
+def entries(engine: Engine) -> list[RegisteredModel]:
     """All registered models, oldest first."""
     active = select(stream_progress.c.model_version, func.count()).group_by(stream_progress.c.model_version)
     with engine.connect() as connection:
@@ -189,7 +189,7 @@ def entries(engine: Engine) -> list[Entry]:
         query = select(models.c.version, models.c.created_at, *SPECIFICATION)
         rows = connection.execute(query.order_by(models.c.created_at, models.c.version)).all()
     return [
-        Entry(
+        RegisteredModel(
             from_row(row),
             row.created_at,
             tuple(sorted(alias for alias, version in pointing.items() if version == row.version)),

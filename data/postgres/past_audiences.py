@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Subquery, cast, func, literal, null, select
 
-from data.postgres import model_registry, people
+from data.postgres import customer_columns, model_registry
 from data.postgres.audience_filters import past_conditions
+from data.postgres.customer_columns import CustomerColumns, Stays, Texts
 from data.postgres.past_moments import (
-    EVERYBODY,
+    ALL_IDS,
     SOME_PARTITIONS_ONLY,
     WORK_MEM,
     Answerable,
@@ -25,7 +26,6 @@ from data.postgres.past_moments import (
     past_customers,
     require_rescored,
 )
-from data.postgres.people import People, Stays, Texts
 from data.postgres.tables import customers, segment_changes
 from models.audience import AudienceDefinition
 from models.segment_model import SegmentModel
@@ -85,15 +85,15 @@ def numbers(connection: Connection, definitions: Sequence[AudienceDefinition], a
         return []
     # With less, Postgres reads both big tables in the order of customers, which takes twice as long.
     connection.execute(select(func.set_config("work_mem", WORK_MEM, True)))
-    then = _customers(at, EVERYBODY)
-    wanted = (past_conditions(definition, at, then.c, EVERYBODY) for definition in definitions)
+    then = _customers(at, ALL_IDS)
+    wanted = (past_conditions(definition, at, then.c, ALL_IDS) for definition in definitions)
     counts = (func.count().filter(*conditions) for conditions in wanted)
     return [int(number) for number in connection.execute(select(*counts).select_from(then)).one()]
 
 
-def people_and_stays(
+def customers_and_stays(
     connection: Connection, definition: AudienceDefinition, at: datetime, after: str | None, size: int
-) -> Iterator[tuple[People, Stays]]:
+) -> Iterator[tuple[CustomerColumns, Stays]]:
     """Who passed what Postgres decides, part by part, in the order of ids.
 
     Parameters
@@ -110,11 +110,14 @@ def people_and_stays(
     for ids in _ranges(connection, after, size):
         then = _customers(at, ids)
         passed = select(then).where(*past_conditions(definition, at, then.c, ids)).subquery("passed")
-        yield people.people_and_stays_in(connection, passed, _texts(connection, at, ids))
+        yield customer_columns.read_with_stays_in(connection, passed, _texts(connection, at, ids))
 
 
 def _customers(at: datetime, ids: IdRange) -> Subquery:
-    """Those of a range of ids, with what :func:`people.people_and_stays_in` needs; their next changes are unknown."""
+    """Those of a range of ids, with what :func:`customer_columns.read_with_stays_in` needs.
+
+    Their next changes are unknown.
+    """
     then = past_customers(at, ids.has).c
     moment = literal(at, then.counts_from.type)
     return select(

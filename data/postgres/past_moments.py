@@ -38,7 +38,7 @@ SOME_PARTITIONS_ONLY = "a new model was active on some partitions only: choose t
 #: moment counts.
 TOTALS = ("frequency", "gross", "returned")
 #: Conditions on a column of customers' ids.
-Who = Callable[[ColumnElement[str]], list[ColumnElement[bool]]]
+IdConditions = Callable[[ColumnElement[str]], list[ColumnElement[bool]]]
 #: Days by partition: the window of the model of each partition whose model has one.
 Windows = Mapping[int, int]
 NO_WINDOWS: Windows = MappingProxyType({})
@@ -57,8 +57,8 @@ class Answerable:
     ----------
     since
         The earliest moment; None if the history of changes is whole.
-    until
-        The watermark of the slowest partition.
+    watermark
+        That of the slowest partition.
     slowest
         That partition if another one is ahead of it; None if all are equally far.
     forgotten
@@ -68,7 +68,7 @@ class Answerable:
     """
 
     since: datetime | None
-    until: datetime
+    watermark: datetime
     slowest: int | None
     forgotten: int
     late: int
@@ -80,13 +80,12 @@ class Answerable:
         Raises
         ------
         PastError
-            If the moment is after ``until`` or before ``since``.
+            If the moment is after the watermark or before ``since``.
         """
-        if moment > self.until:
+        if moment > self.watermark:
             who = "" if self.slowest is None else f"; partition {self.slowest} is the slowest"
-            raise PastError(
-                f"the stream has reached {_written(self.until)} of event time, and {_written(moment)} is after it{who}"
-            )
+            reached = f"the stream has reached {_written(self.watermark)} of event time"
+            raise PastError(f"{reached}, and {_written(moment)} is after it{who}")
         if self.since is not None and moment < self.since:
             raise PastError(
                 f"the history of changes is whole from {_written(self.since)} on, and {_written(moment)} is before it: "
@@ -112,7 +111,7 @@ class IdRange(NamedTuple):
 
 
 #: All ids.
-EVERYBODY = IdRange()
+ALL_IDS = IdRange()
 
 
 def answerable(connection: Connection, customer_id: str | None = None) -> Answerable:
@@ -132,7 +131,7 @@ def answerable(connection: Connection, customer_id: str | None = None) -> Answer
         )
     return Answerable(
         since=_whole_since(connection) if customer_id is None else _own_since(connection, customer_id),
-        until=known.slowest,
+        watermark=known.slowest,
         slowest=known.slowest_partition if known.newest > known.slowest else None,
         forgotten=int(connection.execute(select(func.count(erasures.c.partition))).scalar_one()),
         late=known.late,
@@ -140,7 +139,7 @@ def answerable(connection: Connection, customer_id: str | None = None) -> Answer
     )
 
 
-def past_customers(moment: datetime, who: Who, windows: Windows = NO_WINDOWS) -> Subquery:
+def past_customers(moment: datetime, conditions: IdConditions, windows: Windows = NO_WINDOWS) -> Subquery:
     """The customers whose ids pass the conditions and whom the stream knew by a moment, as they were then.
 
     It has columns of the table of customers: ``customer_id, country`` (the present one), ``partition, segment,
@@ -152,11 +151,11 @@ def past_customers(moment: datetime, who: Who, windows: Windows = NO_WINDOWS) ->
     """
     changes = (
         select(_s.customer_id, _s.from_segment, _s.to_segment, _s.effective_at)
-        .where(_s.effective_at <= moment, *who(_s.customer_id))
+        .where(_s.effective_at <= moment, *conditions(_s.customer_id))
         .ext(distinct_on(_s.customer_id))
         .order_by(_s.customer_id, _s.sequence.desc())
     )
-    last, ledger = changes.subquery(), _ledger(moment, who, {*windows.values()}).subquery()
+    last, ledger = changes.subquery(), _ledger(moment, conditions, {*windows.values()}).subquery()
     joined = customers.outerjoin(ledger, ledger.c.customer_id == _c.customer_id)
     joined = joined.outerjoin(last, last.c.customer_id == _c.customer_id)
     totals = (func.coalesce(ledger.c[name], 0).label(name) for name in TOTALS)
@@ -179,7 +178,7 @@ def past_customers(moment: datetime, who: Who, windows: Windows = NO_WINDOWS) ->
             *counted,
         )
         .select_from(joined)
-        .where((ledger.c.orders > 0) | last.c.to_segment.is_not(None), *who(_c.customer_id))
+        .where((ledger.c.orders > 0) | last.c.to_segment.is_not(None), *conditions(_c.customer_id))
     )
     return query.subquery("past_customers")
 
@@ -190,7 +189,7 @@ def _counted(ledger: Any, name: str, windows: Windows) -> ColumnElement[Any]:
     return func.coalesce(case(*inside, else_=ledger[name]), 0)
 
 
-def _ledger(moment: datetime, who: Who, windows: Collection[int]) -> Select[Any]:
+def _ledger(moment: datetime, conditions: IdConditions, windows: Collection[int]) -> Select[Any]:
     """The totals of each customer's orders up to a moment, and those in windows; a cancelled order counts nothing."""
     totals = [total.label(name) for name, total in zip(TOTALS, ledger_totals(), strict=True)]
     for days in windows:
@@ -205,7 +204,7 @@ def _ledger(moment: datetime, who: Who, windows: Collection[int]) -> Select[Any]
             func.max(_t.occurred_at).label("last_event_at"),
             *totals,
         )
-        .where(_t.occurred_at <= moment, *who(_t.customer_id))
+        .where(_t.occurred_at <= moment, *conditions(_t.customer_id))
         .group_by(_t.customer_id)
     )
 
@@ -241,8 +240,8 @@ def require_rescored(connection: Connection, moment: datetime, customer_id: str 
     """
     waits = _c.model_version.is_distinct_from(_p.model_version)
     begun = _p.model_version.is_not(None) & (_p.model_since <= moment)
-    home = _p.partition == _c.partition
-    query = select(func.count()).select_from(customers.join(stream_progress, home & begun & waits))
+    same_partition = _p.partition == _c.partition
+    query = select(func.count()).select_from(customers.join(stream_progress, same_partition & begun & waits))
     if customer_id is not None:
         query = query.where(_c.customer_id == customer_id)
     _refuse_waiting(connection, query, "customer waits", "customers wait")
@@ -267,8 +266,8 @@ def require_risk_rescored(connection: Connection, moment: datetime, rhythms: Map
     wanted = case({version: literal(rhythm, Text) for version, rhythm in rhythms.items()}, value=_p.model_version)
     # As a worker decides it: customers with orders have a state, and a row stays when the last order is cancelled.
     waits = r.rhythm_version.is_distinct_from(wanted) & ((_c.frequency > 0) | r.customer_id.is_not(None))
-    home = customers.join(stream_progress, (_p.partition == _c.partition) & begun)
-    stored = home.outerjoin(risk_states, r.customer_id == _c.customer_id)
+    joined = customers.join(stream_progress, (_p.partition == _c.partition) & begun)
+    stored = joined.outerjoin(risk_states, r.customer_id == _c.customer_id)
     query = select(func.count()).select_from(stored).where(waits)
     _refuse_waiting(connection, query, "risk state waits", "risk states wait")
 

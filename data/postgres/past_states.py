@@ -14,9 +14,9 @@ from sqlalchemy import Connection, func, select
 from data.postgres.expressions import micros
 from data.postgres.frames import MOMENT, AnySelect, copied, money_units
 from data.postgres.past_moments import (
-    EVERYBODY,
+    ALL_IDS,
     WORK_MEM,
-    Who,
+    IdConditions,
     Windows,
     models_at,
     past_customers,
@@ -81,7 +81,7 @@ def past_states(connection: Connection, moment: datetime) -> pd.DataFrame:
     # With less, Postgres reads both big tables in the order of customers, which takes twice as long.
     connection.execute(select(func.set_config("work_mem", WORK_MEM, True)))
     windows = windows_at(connection, active)
-    query = _states(moment, EVERYBODY.has, windows)
+    query = _states(moment, ALL_IDS.has, windows)
     rows = copied(connection, query, {"customer_id": "str", "country": "category", **_SEGMENTS})
     for name in TOTALS if not windows else ():
         rows[f"counted_{name}"] = rows[name]
@@ -136,9 +136,9 @@ def monetary_units(states: pd.DataFrame, models: Models) -> Ints:
     return net_or_gross_of_each(is_gross.fillna(False).to_numpy(dtype=bool), gross, returned)
 
 
-def _states(moment: datetime, who: Who, windows: Windows) -> AnySelect:
+def _states(moment: datetime, conditions: IdConditions, windows: Windows) -> AnySelect:
     """Customers as they were, in the order of ids: moments in microseconds, and money in ten-thousandths."""
-    then = past_customers(moment, who, windows).c
+    then = past_customers(moment, conditions, windows).c
     texts = (then.customer_id, then.country, then.partition, then.segment, then.previous_segment)
     since, *others = (micros(then[name]).label(name) for name in _MOMENTS)
     counted = [then.counted_frequency, *_units(then, "counted_gross", "counted_returned")] if windows else []

@@ -171,10 +171,10 @@ def customers_with_a_purchase(engine: Engine) -> int:
 
 def customers_outdated(engine: Engine) -> int:
     """The number of customers who are not rescored yet for the active model of their partition."""
-    home = stream_progress.c.partition == customers.c.partition
+    same_partition = stream_progress.c.partition == customers.c.partition
     outdated = customers.c.model_version.is_distinct_from(stream_progress.c.model_version)
     active = stream_progress.c.model_version.is_not(None)
-    query = select(func.count()).select_from(customers).join(stream_progress, home & active & outdated)
+    query = select(func.count()).select_from(customers).join(stream_progress, same_partition & active & outdated)
     with engine.connect() as connection:
         return connection.execute(query).scalar_one()
 

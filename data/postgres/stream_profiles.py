@@ -65,9 +65,11 @@ def current_profiles(engine: Engine, window_days: int | None = None) -> pd.DataF
     """Profiles of all customers, each as of the customer's as-of time: what a model activated now would see."""
     people = counted_customers(window_days, None)
     watermarks = stream_progress.c.event_time.label("event_time")
-    home = stream_progress.c.partition == people.c.partition
+    same_partition = stream_progress.c.partition == people.c.partition
     query = (
-        _at_rest(people).add_columns(people.c.last_event_at, watermarks).outerjoin_from(people, stream_progress, home)
+        _at_rest(people)
+        .add_columns(people.c.last_event_at, watermarks)
+        .outerjoin_from(people, stream_progress, same_partition)
     )
     with engine.connect() as connection:
         frame = _frame(connection, query, "last_event_at", "event_time")

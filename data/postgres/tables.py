@@ -199,7 +199,7 @@ stream_progress = Table(
     Column("failing_since", Moment),
     # The number of the newest control record that was accepted.
     Column("control_number", BigInteger, nullable=False, server_default="0"),
-    # The mark of the last applied record: its offset, timestamp (milliseconds) and checksum.
+    # The fingerprint of the last applied record: its offset, timestamp (milliseconds) and checksum.
     Column("last_offset", BigInteger),
     Column("last_timestamp", BigInteger),
     Column("last_checksum", BigInteger),

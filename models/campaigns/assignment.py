@@ -12,7 +12,7 @@ KEY_BYTES = 32
 _BYTES = 8
 
 
-class Assignment(NamedTuple):
+class CampaignSplit(NamedTuple):
     """Who is held out among n customers; each of shape (n,), in the order in which the customers were given.
 
     Parameters
@@ -27,7 +27,7 @@ class Assignment(NamedTuple):
     number: Ints
 
 
-def assign(key: bytes, campaign: str, customers: Iterable[str], share: float) -> Assignment:
+def assign(key: bytes, campaign: str, customers: Iterable[str], share: float) -> CampaignSplit:
     """Hold a share of the customers of a campaign out.
 
     A customer is held out if the first 8 bytes of HMAC-SHA256(key, campaign NUL customer), read as a fraction from 0 to
@@ -45,4 +45,4 @@ def assign(key: bytes, campaign: str, customers: Iterable[str], share: float) ->
     drawn = np.fromiter((int.from_bytes(digest[:_BYTES], "big") for digest in digests), dtype=np.uint64)
     number = np.empty(len(drawn), dtype=np.int64)
     number[np.argsort(drawn, kind="stable")] = np.arange(len(drawn))
-    return Assignment(drawn < np.uint64(share * 2 ** (8 * _BYTES)), number)
+    return CampaignSplit(drawn < np.uint64(share * 2 ** (8 * _BYTES)), number)

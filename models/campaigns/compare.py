@@ -76,7 +76,7 @@ class Difference(NamedTuple):
     high: Floats
 
 
-class Comparison(NamedTuple):
+class CampaignComparison(NamedTuple):
     """A campaign after ``days`` whole days of ``horizon``.
 
     Parameters
@@ -100,7 +100,7 @@ def seed_of(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-def compare(outcomes: Outcomes, horizon: int, seed: int, draws: int = DRAWS) -> Comparison:
+def compare(outcomes: Outcomes, horizon: int, seed: int, draws: int = DRAWS) -> CampaignComparison:
     """Compare the groups of a campaign on every day so far.
 
     Parameters
@@ -130,7 +130,7 @@ def compare(outcomes: Outcomes, horizon: int, seed: int, draws: int = DRAWS) -> 
         sizes = (treated.customers, held_out.customers)
         share = _interval(share.value, *_shares(sums.bought, everybody.bought, sizes), allowances, most=1.0)
         money = _interval(money.value, *_means(sums, everybody, sizes), allowances, most=np.inf)
-    return Comparison(outcomes.days, horizon, treated, held_out, share, money)
+    return CampaignComparison(outcomes.days, horizon, treated, held_out, share, money)
 
 
 def _group(outcomes: Outcomes, members: Bools) -> Group:

@@ -19,7 +19,7 @@ _SEED = 17
 _STEPS = 60
 
 
-class Plan(NamedTuple):
+class CampaignPlan(NamedTuple):
     """What decides how soon an effect can be seen.
 
     Parameters
@@ -45,7 +45,7 @@ def base_share(buyers: int, customers: int, days: int, horizon: int) -> float:
     return float(1 - (1 - buyers / customers) ** (horizon / days))
 
 
-def day_seen(plan: Plan, effect: float) -> int | None:
+def day_seen(plan: CampaignPlan, effect: float) -> int | None:
     """The first day on which an effect can be seen; None if that is not before the horizon ends.
 
     Parameters
@@ -58,7 +58,7 @@ def day_seen(plan: Plan, effect: float) -> int | None:
     return int(seen[0]) + 1 if len(seen) else None
 
 
-def smallest_effect(plan: Plan) -> float | None:
+def smallest_effect(plan: CampaignPlan) -> float | None:
     """The smallest effect, as in :func:`day_seen`, that can be seen by the end; None if none can."""
     low, high = 0.0, 1 - plan.base_share
     if high <= 0 or day_seen(plan, high) is None:
@@ -69,12 +69,12 @@ def smallest_effect(plan: Plan) -> float | None:
     return high
 
 
-def _effects(plan: Plan, effect: float) -> Floats:
+def _effects(plan: CampaignPlan, effect: float) -> Floats:
     growth = _growth(plan)
     return np.asarray(effect * growth / growth[-1])
 
 
-def _needed(plan: Plan, effect: float) -> Floats:
+def _needed(plan: CampaignPlan, effect: float) -> Floats:
     """The effect that can be seen on each day: the boundary and the usual error, in standard errors."""
     base = plan.base_share * _growth(plan) / _growth(plan)[-1]
     shares = (np.clip(base + _effects(plan, effect), 0, 1), base)
@@ -83,7 +83,7 @@ def _needed(plan: Plan, effect: float) -> Floats:
     return np.asarray((_boundary(plan.horizon, round(plan.base_share, 2)) + _ONE_SIDED_Z) * error)
 
 
-def _growth(plan: Plan) -> Floats:
+def _growth(plan: CampaignPlan) -> Floats:
     """How the share of buyers grows over the days, up to a factor: at a steady rate among those who have not bought."""
     days = np.arange(1, plan.horizon + 1) / plan.horizon
     rest = min(max(1 - plan.base_share, 1e-9), 1 - 1e-9)
@@ -96,7 +96,7 @@ def _boundary(horizon: int, share: float) -> Floats:
 
     The share of buyers is a Brownian bridge on the scale of the share itself.
     """
-    plan = Plan(1, 1, min(max(share, 0.01), 0.99), horizon)
+    plan = CampaignPlan(1, 1, min(max(share, 0.01), 0.99), horizon)
     odds = _growth(plan) / (1 - _growth(plan))
     steps = np.sqrt(np.diff(odds, prepend=0.0))
     walks = np.cumsum(np.random.default_rng(_SEED).normal(size=(_PATHS, horizon)) * steps, axis=1)

@@ -1,7 +1,7 @@
 """What a campaign can show, in sentences: how long until an effect of a size can be seen."""
 
-from models.campaigns.compare import Comparison
-from models.campaigns.detectable import CHANCE, Plan, base_share, day_seen, smallest_effect
+from models.campaigns.compare import CampaignComparison
+from models.campaigns.detectable import CHANCE, CampaignPlan, base_share, day_seen, smallest_effect
 from runtime.counts import many
 
 #: Effects, in the share of buyers at the end of the horizon, for which the page says how long they take.
@@ -10,7 +10,7 @@ EFFECTS = (0.02, 0.05, 0.10, 0.20)
 _ENOUGH_BUYERS = 10
 
 
-def plan_of(comparison: Comparison, usual: float | None) -> Plan | None:
+def plan_of(comparison: CampaignComparison, usual: float | None) -> CampaignPlan | None:
     """The plan of a campaign as it is known by now; None if nothing is known of how many buy.
 
     Parameters
@@ -25,13 +25,13 @@ def plan_of(comparison: Comparison, usual: float | None) -> Plan | None:
         share = base_share(buyers, held_out.customers, comparison.days, comparison.horizon)
     if not share:
         return None
-    return Plan(treated.customers, held_out.customers, share, comparison.horizon)
+    return CampaignPlan(treated.customers, held_out.customers, share, comparison.horizon)
 
 
-def smallest_sentence(plan: Plan) -> str:
+def smallest_sentence(plan: CampaignPlan) -> str:
     """The smallest effect that can be seen by the end.
 
-    >>> smallest_sentence(Plan(900, 100, 0.3, 30)).partition(", an ")[2]
+    >>> smallest_sentence(CampaignPlan(900, 100, 0.3, 30)).partition(", an ")[2]
     'effect of 16 points or more can be seen by the end (with a chance of 80%).'
     """
     smallest = smallest_effect(plan)
@@ -44,13 +44,13 @@ def smallest_sentence(plan: Plan) -> str:
     return f"{basis} an effect of {_points(smallest)} or more can be seen by the end (with a chance of {CHANCE:.0%})."
 
 
-def effect_sentences(plan: Plan) -> list[tuple[str, str]]:
+def effect_sentences(plan: CampaignPlan) -> list[tuple[str, str]]:
     """For each of :data:`EFFECTS` that is possible, its size and when it can be seen."""
     possible = [effect for effect in EFFECTS if plan.base_share + effect <= 1]
     return [(_points(effect), _when(plan, effect)) for effect in possible]
 
 
-def _when(plan: Plan, effect: float) -> str:
+def _when(plan: CampaignPlan, effect: float) -> str:
     day = day_seen(plan, effect)
     if day is not None:
         return f"can be seen on about day {day} of {plan.horizon}"

@@ -2,13 +2,13 @@
 
 import math
 
-from models.campaigns.compare import Comparison, Difference
+from models.campaigns.compare import CampaignComparison, Difference
 from runtime.counts import many
 
 HELPED, HARMED, UNCLEAR, TOO_EARLY = "helped", "harmed", "unclear", "too_early"
 
 
-def verdict(comparison: Comparison) -> str:
+def verdict(comparison: CampaignComparison) -> str:
     """What may be said: :data:`HELPED`, :data:`HARMED`, :data:`TOO_EARLY`, or at the end :data:`UNCLEAR`.
 
     A campaign has helped, or done harm, as soon as the interval of any day excludes 0: the chance that one of them does
@@ -28,7 +28,7 @@ def decided_on(difference: Difference) -> int | None:
     return None
 
 
-def sentence(comparison: Comparison) -> str:
+def sentence(comparison: CampaignComparison) -> str:
     """What the groups have done, the difference with its interval, and what may be said."""
     treated, held_out = comparison.treated, comparison.held_out
     if not comparison.days:
@@ -68,7 +68,7 @@ def _interval(difference: Difference) -> str:
     return f" (between {points(low)} and {points(high)})" if math.isfinite(low) else ""
 
 
-def _conclusion(comparison: Comparison) -> str:
+def _conclusion(comparison: CampaignComparison) -> str:
     kind = verdict(comparison)
     if kind == TOO_EARLY:
         return "It is too early to say whether the campaign helped."

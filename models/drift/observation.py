@@ -67,7 +67,7 @@ PREDICTIONS = "predictions"
 INCOMING = ("distance", "basket", "returns", "newcomers")
 
 
-class Window(Struct, frozen=True):
+class ObservedDay(Struct, frozen=True):
     """One observed day of event time.
 
     Parameters
@@ -165,7 +165,7 @@ class DriftObserver:
         """The model's own reference, or else that of the first day with enough customers."""
         return self._reference
 
-    def observe(self, window: Window) -> Observation | None:
+    def observe(self, window: ObservedDay) -> Observation | None:
         """Measure the next day; None if it ends at ``begin`` or before."""
         incoming = _incoming(self._model, window)
         shifts = {name: self._detectors[name].update(value) for name, value in incoming.items()}
@@ -220,7 +220,7 @@ class DriftObserver:
         persists = self._persistence[name] >= PERSISTENCE
         return Measurement("psi", name, value, customers, threshold=threshold, alarm=persists)
 
-    def _predictions(self, window: Window) -> Iterator[Measurement]:
+    def _predictions(self, window: ObservedDay) -> Iterator[Measurement]:
         """Shares of customers who ordered, beside the predicted ones, within days that began under the model."""
         for days, past in window.past.items():
             begin, customers = window.end - days * MICROS_PER_DAY, len(past.ordered)
@@ -239,7 +239,7 @@ class DriftObserver:
                 self._persistence[name] >= WRONG_WINDOWS,
             )
 
-    def _learn(self, window: Window) -> SegmentModel:
+    def _learn(self, window: ObservedDay) -> SegmentModel:
         self._challenger.learn(window.base, seed=window.end // WINDOW)
         return keeping(self._challenger.model(cutoff=from_micros(window.end).isoformat()), self._model)
 
@@ -272,7 +272,7 @@ def agreement(one: SegmentModel, first: Nearest, other: SegmentModel, second: Ne
     return float((first.numbers == same[second.numbers]).mean())
 
 
-def _incoming(model: SegmentModel, window: Window) -> dict[str, float]:
+def _incoming(model: SegmentModel, window: ObservedDay) -> dict[str, float]:
     """Means and shares of incoming transactions; those of too few customers or sales are left out."""
     sales, transactions = len(window.sales), len(window.sales) + window.returns
     found = {}

@@ -17,7 +17,7 @@ from models.units import MICROS_PER_DAY, Ints
 _LONG_AGO = np.iinfo(np.int64).min // 2
 
 
-class Sample:
+class CustomerSample:
     """The hashes of customers' ids, by row; the customers with the lowest ones stand for all."""
 
     def __init__(self, customer_ids: Iterable[str]) -> None:
@@ -54,7 +54,7 @@ class PastHistories:
         self._customer = np.concatenate([self._customer, customer])
         self._moment = np.concatenate([self._moment, moment])
 
-    def at(self, now: int, sample: Sample) -> PastCustomers:
+    def at(self, now: int, sample: CustomerSample) -> PastCustomers:
         """The customers as they were this many days before ``now``, which never falls; ``sample`` knows all rows.
 
         An order at that very moment has come since, as the one at ``now`` comes later.

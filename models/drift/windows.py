@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.drift.observation import PAUSE_DAYS, WINDOW, Window
-from models.drift.past_histories import PastHistories, Sample
+from models.drift.observation import PAUSE_DAYS, WINDOW, ObservedDay
+from models.drift.past_histories import CustomerSample, PastHistories
 from models.drift.reference import Population
 from models.rhythm.carried import rhythm_of
 from models.rhythm.prediction_check import PastCustomers
@@ -62,7 +62,7 @@ class WindowFold:
             self._trailing = _Trailing(model.window_days * MICROS_PER_DAY)
             self._trailing.add(*self._columns(counting))
 
-    def windows(self, transactions: pd.DataFrame, until: int) -> Iterator[Window]:
+    def windows(self, transactions: pd.DataFrame, until: int) -> Iterator[ObservedDay]:
         """Advance to a moment, and yield every day up to it.
 
         Parameters
@@ -81,7 +81,7 @@ class WindowFold:
             yield self._window(end, customer[part], moment[part], is_sale[part], amount[part])
             self.reached = end
 
-    def _window(self, end: int, customer: Ints, moment: Ints, is_sale: NDArray[np.bool_], amount: Ints) -> Window:
+    def _window(self, end: int, customer: Ints, moment: Ints, is_sale: NDArray[np.bool_], amount: Ints) -> ObservedDay:
         buyers = customer[is_sale]
         newcomers = len(np.unique(buyers[self._frequency[buyers] == 0]))
         paused = self._last < end - WINDOW - PAUSE_DAYS * MICROS_PER_DAY
@@ -102,7 +102,7 @@ class WindowFold:
         arrivals = np.flatnonzero(np.isin(known, customer[paused[customer]]))
         sales = amount[is_sale] / MONEY_UNITS
         past = {} if self._predictable is None else self._predictable.at(end, buyers, moment[is_sale])
-        return Window(end, base, arrivals, sales, int((~is_sale).sum()), newcomers, past)
+        return ObservedDay(end, base, arrivals, sales, int((~is_sale).sum()), newcomers, past)
 
     def _columns(self, transactions: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np.bool_], Ints]:
         """Rows of customers, moments, whether they are sales, and amounts."""
@@ -128,7 +128,7 @@ class _Predictable:
 
     def __init__(self, history: pd.DataFrame, frequency: Ints) -> None:
         first, last = (_known(history[name]) for name in ("first_purchase_at", "last_purchase_at"))
-        self.sample = Sample(map(str, history.index))
+        self.sample = CustomerSample(map(str, history.index))
         self._orders = {days: PastHistories(days, first, last, frequency) for days in HORIZONS}
 
     def at(self, end: int, customer: Ints, moment: Ints) -> dict[int, PastCustomers]:

@@ -28,7 +28,7 @@ class RhythmError(ValueError):
 
 
 class Calibrations(Struct, frozen=True):
-    """How predictions were corrected by comparison with what happened in calibration spans.
+    """How predictions were corrected by comparison with what happened in calibration periods.
 
     Parameters
     ----------

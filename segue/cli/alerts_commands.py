@@ -176,10 +176,10 @@ def _rules(path: Path | None, settings: Settings, addresses: dict[str, str]) -> 
 
 def _sources(postgres: Engine, settings: Settings) -> "Sources":
     from services.alerts.measures import Sources
-    from services.partition_states import states
+    from services.claimed_partitions import claimed_partitions
 
     brokers, topic = settings.known_brokers, settings.topics.transactions
-    return Sources(postgres, lambda: states(postgres, brokers, topic))
+    return Sources(postgres, lambda: claimed_partitions(postgres, brokers, topic))
 
 
 def _as_json(rule: "Rule", found: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from models.units import from_money_units
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.counts import many
 from runtime.money import Money
 from runtime.output_files import check_output, replacing
@@ -86,7 +86,7 @@ def as_of(
 def _content(moment: datetime, known: "Answerable", sizes: "pd.DataFrame", customers: int, money: Money) -> Any:
     return {
         "as_of": moment.isoformat(),
-        "reached": known.until.isoformat(),
+        "reached": known.watermark.isoformat(),
         "customers": customers,
         "in_no_segment": customers - int(sizes["customers"].sum()),
         "forgotten": known.forgotten,

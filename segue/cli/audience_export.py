@@ -14,7 +14,7 @@ from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, spinner
 from segue.cli.past_moment import answer_seconds, say_of_past
 from segue.cli.postgres import connect
-from services.audience_files import About, Use, Written, left_out, write
+from services.audience_files import About, Use, WrittenFile, left_out, write
 
 #: A file of this size has millions of customers.
 MOST_BYTES = 1_000_000_000
@@ -77,7 +77,7 @@ def _joined(path: Path, column: str | None) -> PassThrough:
     return found
 
 
-def _say_what_was_joined(join: Path, written: Written) -> None:
+def _say_what_was_joined(join: Path, written: WrittenFile) -> None:
     messages.print(
         f"{many(written.customers - written.not_in_file, 'of them is', 'of them are')} in {join.name} and "
         f"{many(written.not_in_file, 'is', 'are')} not; "

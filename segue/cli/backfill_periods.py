@@ -12,17 +12,17 @@ from services.backfill.comparison import ComparedPeriods, MoveCounts, PeriodComp
 _SHOWN = 36
 
 
-class Counted(NamedTuple):
+class CountColumns(NamedTuple):
     """A pair of columns: its head, and the number of both sides that it shows."""
 
     what: str
     of: Callable[[MoveCounts], int]
 
 
-CHANGES = Counted("changes", lambda side: side.all)
+CHANGES = CountColumns("changes", lambda side: side.all)
 
 
-def show(title: str, state: str, periods: Sequence[PeriodComparison], by: Grain, *counted: Counted) -> None:
+def show(title: str, state: str, periods: Sequence[PeriodComparison], by: Grain, *counted: CountColumns) -> None:
     """Print the last periods as a table, and say how many more there are.
 
     Parameters

@@ -10,13 +10,13 @@ from models.personas import RANK
 from models.segment_model import SegmentModel
 from runtime.counts import many
 from segue.cli import backfill_periods, backfill_risk_report
-from segue.cli.backfill_periods import CHANGES, Counted
+from segue.cli.backfill_periods import CHANGES, CountColumns
 from segue.cli.console import messages, output, table
 from services.backfill.comparison import MoveCounts, PeriodComparison
 from services.backfill.run import Backfill
 
 Models = Mapping[str, SegmentModel]
-_TO_AND_FRO = Counted("to & fro", lambda side: side.to_and_fro)
+_TO_AND_FRO = CountColumns("to & fro", lambda side: side.to_and_fro)
 
 
 def show(found: Backfill, models: Models, by: Grain) -> None:
@@ -42,7 +42,7 @@ def _show_segments(found: Backfill, names: Mapping[str, str]) -> None:
         for segment, sizes in ranked
     ]
     rows.append(["together", *(f"{sum(sizes[side] for _, sizes in ranked):,}" for side in (0, 1)), ""])
-    title = f"Customers at {found.known.until:%Y-%m-%d %H:%M} UTC"
+    title = f"Customers at {found.known.watermark:%Y-%m-%d %H:%M} UTC"
     output.print(table(title, ["persona", "model", "published", "difference"], rows))
 
 
@@ -76,7 +76,7 @@ def _ranked(sizes: Mapping[str, tuple[int, int]], model: SegmentModel) -> list[t
 def notes(found: Backfill, by: Grain) -> Iterator[str]:
     """What to know about the numbers, one line each."""
     known = found.known
-    until = f"{known.until:%Y-%m-%d %H:%M} UTC"
+    until = f"{known.watermark:%Y-%m-%d %H:%M} UTC"
     if known.since is not None:
         whole = f"`segue prune` deleted published changes; they are whole from {known.since:%Y-%m-%d %H:%M} UTC on"
         if found.periods:
@@ -112,7 +112,7 @@ def as_json(found: Backfill, models: Models, by: Grain) -> dict[str, Any]:
     names, known = _names(found, models), found.known
     return {
         "model": found.model.version,
-        "reached": known.until.isoformat(),
+        "reached": known.watermark.isoformat(),
         "published_since": None if known.since is None else known.since.isoformat(),
         "published_by": found.published_by,
         "customers": found.customers,

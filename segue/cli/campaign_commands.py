@@ -84,7 +84,7 @@ def start(
     Then export the list, and send the campaign to the treated customers only. Horizon and holdout can't be changed
     later: they are fixed, so you may look at the result every day.
     """
-    from models.campaigns.detectable import Plan
+    from models.campaigns.detectable import CampaignPlan
     from models.campaigns.outlook import smallest_sentence
     from producers.campaigns import NewCampaign
     from producers.campaigns import start as begin
@@ -114,7 +114,7 @@ def start(
         soft_wrap=True,
     )
     if started.base_share:
-        plan = Plan(started.treated, started.held_out, started.base_share, horizon)
+        plan = CampaignPlan(started.treated, started.held_out, started.base_share, horizon)
         messages.print(smallest_sentence(plan), style="yellow", soft_wrap=True)
     else:
         messages.print("Of how many of them usually buy, nothing is known, nor how long the campaign takes to show.")

@@ -10,7 +10,7 @@ from runtime.money import Money
 from segue.cli.console import table
 
 if TYPE_CHECKING:
-    from models.campaigns.compare import Comparison
+    from models.campaigns.compare import CampaignComparison
 
 
 def state(found: Campaign, now: datetime | None) -> str:
@@ -36,7 +36,7 @@ def facts(found: Campaign, now: datetime | None) -> dict[str, object]:
     }
 
 
-def numbers(comparison: "Comparison") -> dict[str, object]:
+def numbers(comparison: "CampaignComparison") -> dict[str, object]:
     """What both groups did up to the last whole day; None where there is no interval yet."""
     if not comparison.days:
         return {"groups": None, "share_difference": None, "money_difference": None}
@@ -60,7 +60,7 @@ def _finite(value: float) -> float | None:
     return round(float(value), 6) if abs(value) != float("inf") else None
 
 
-def groups(comparison: "Comparison", money: Money) -> Table:
+def groups(comparison: "CampaignComparison", money: Money) -> Table:
     """What both groups did up to the last whole day."""
     rows = [
         [

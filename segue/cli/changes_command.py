@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Optional
+from typing import Annotated, Literal, NamedTuple, Optional, TypeVar
 
 import typer
 from rich.text import Text
@@ -17,10 +17,8 @@ from segue.cli.console import fail, messages
 from segue.cli.filter_option import parse_filter
 from services.filters import Filter
 
-if TYPE_CHECKING:
-    from services.change_stream import ReadUpTo
-
-_Lines = Callable[[bool, "ReadUpTo"], Iterator[bytes]]
+#: How far has been read: positions of the outbox, or offsets of the topic.
+_ReadUpTo = TypeVar("_ReadUpTo")
 _Timed = tuple[datetime, bytes]
 
 
@@ -93,20 +91,28 @@ def _chosen(settings: Settings, topic: bool, follow: bool, wanted: _Wanted, tail
     """The changes to print: the last ones so far, if there is a ``tail``, then those to come."""
     from services import change_stream
 
-    read: _Lines = (
-        partial(change_stream.topic, settings)
-        if topic
-        else lambda follow, read_up_to: change_stream.postgres(settings, follow, wanted.customer, read_up_to)
-    )
-    read_up_to: ReadUpTo = {}
-    if tail is not None:
-        if tail == 0:
-            read_up_to = change_stream.newest_in_topic(settings) if topic else change_stream.newest(settings)
-        else:
-            yield from _last(tail, _matching(read(False, read_up_to), wanted))
-        if not follow:
-            return
-    yield from _matching(read(follow, read_up_to), wanted)
+    if topic:
+        offsets = change_stream.newest_in_topic(settings) if tail == 0 else change_stream.Offsets({})
+        return _after(offsets, partial(change_stream.topic, settings), follow, wanted, tail)
+    positions = change_stream.newest(settings) if tail == 0 else change_stream.Positions({})
+
+    def read(follow: bool, positions: change_stream.Positions) -> Iterator[bytes]:
+        return change_stream.postgres(settings, follow, wanted.customer, positions)
+
+    return _after(positions, read, follow, wanted, tail)
+
+
+def _after(
+    read_up_to: _ReadUpTo,
+    read: Callable[[bool, _ReadUpTo], Iterator[bytes]],
+    follow: bool,
+    wanted: _Wanted,
+    tail: int | None,
+) -> Iterator[_Timed]:
+    if tail:
+        yield from _last(tail, _matching(read(False, read_up_to), wanted))
+    if tail is None or follow:
+        yield from _matching(read(follow, read_up_to), wanted)
 
 
 def _matching(lines: Iterable[bytes], wanted: _Wanted) -> Iterator[_Timed]:

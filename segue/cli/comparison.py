@@ -6,22 +6,22 @@ from sqlalchemy import Engine
 
 from data.postgres import progress
 from data.postgres.stream_profiles import current_profiles
-from models.compare import Comparison, compare
+from models.compare import ModelComparison, compare
 from models.segment_model import SegmentModel
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.counts import many
 from runtime.money import Money
 from segue.cli.console import output, table
 
 
-def of_stream(postgres: Engine, before: SegmentModel, after: SegmentModel) -> Comparison:
+def of_stream(postgres: Engine, before: SegmentModel, after: SegmentModel) -> ModelComparison:
     """Compare two models on the stream's customers as they are now."""
     profiles = current_profiles(postgres, after.window_days)
     same = before.window_days == after.window_days
     return compare(profiles, before, after, None if same else current_profiles(postgres, before.window_days))
 
 
-def show(found: Comparison, postgres: Engine, money: Money, limit: int) -> None:
+def show(found: ModelComparison, postgres: Engine, money: Money, limit: int) -> None:
     """Print how many customers would move, and the biggest spenders among them, ``limit`` at most."""
     names = {segment.id: segment.name for model in (found.before, found.after) for segment in model.segments}
     columns = [f"{found.before.version} ↓", *(names[column] for column in found.matrix.columns)]
@@ -43,7 +43,7 @@ def show(found: Comparison, postgres: Engine, money: Money, limit: int) -> None:
         output.print(table(f"Customers who would move, biggest spenders{counted} first", columns, people))
 
 
-def as_json(found: Comparison) -> dict[str, Any]:
+def as_json(found: ModelComparison) -> dict[str, Any]:
     """Return the comparison as JSON values, with every customer who would move."""
     return {
         "before": found.before.version,

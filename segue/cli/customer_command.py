@@ -12,8 +12,8 @@ from rich.text import Text
 
 from data.postgres import currency
 from data.postgres.customer_ids import behind, similar_ids
-from models.purchase_words import without_purchase
-from models.window_words import in_last_days
+from models.purchase_text import without_purchase
+from models.window_text import in_last_days
 from runtime.counts import many
 from runtime.money import Money
 from runtime.settings import Settings
@@ -77,9 +77,9 @@ def customer(
 
 
 async def _read(database_url: str, customer_id: str, limit: int) -> "tuple[Customer | None, Sequence[SegmentChange]]":
-    from services.api.reading import Reader
+    from services.api.reading import CustomerReader
 
-    reader = Reader(database_url)
+    reader = CustomerReader(database_url)
     try:
         found = await reader.customer(customer_id)
         if found is None:

@@ -8,7 +8,7 @@ from runtime.readable import one_line
 from segue.cli.console import output, table
 
 
-class Listed(NamedTuple):
+class ListedLetter(NamedTuple):
     """What a list shows of a dead letter; ``size`` is that of its value, in bytes."""
 
     id: str
@@ -18,7 +18,7 @@ class Listed(NamedTuple):
     reason: str
 
 
-def print_newest(letters: Iterable[Listed]) -> None:
+def print_newest(letters: Iterable[ListedLetter]) -> None:
     """Print the newest dead letters."""
     rows = [
         [each.id, f"{each.at:%Y-%m-%d %H:%M:%S}", one_line(each.key), f"{each.size:,}", each.reason] for each in letters

@@ -15,7 +15,7 @@ from runtime.settings import Settings
 from segue.cli import ingested_letters
 from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages, output, table
-from segue.cli.dead_letter_table import Listed, print_newest
+from segue.cli.dead_letter_table import ListedLetter, print_newest
 from segue.cli.options import AsJson, Limit, topic_name
 from segue.cli.postgres import connect
 
@@ -71,7 +71,9 @@ def list_them(
         return
     counts = [[row.reason, f"{row.waiting:,}", f"{row.retried:,}", f"{row.discarded:,}"] for row in reasons]
     output.print(table("Dead letters by reason", ["reason", "waiting", "retried", "discarded"], counts))
-    print_newest(Listed(f"{row.partition}:{row.offset}", row.at, row.key, row.size or 0, row.reason) for row in newest)
+    print_newest(
+        ListedLetter(f"{row.partition}:{row.offset}", row.at, row.key, row.size or 0, row.reason) for row in newest
+    )
 
 
 @app.command()

@@ -14,7 +14,7 @@ from segue.cli.console import messages, spinner
 from segue.cli.errors import described
 
 if TYPE_CHECKING:
-    from batch.explore.chapters import Source
+    from batch.explore.chapters import ExploredSource
     from batch.explore.finding import Chapter
 
 
@@ -55,7 +55,7 @@ def explore(
     The report is one HTML file that needs no network. It replaces an earlier report, any other file only with
     `--force`.
     """
-    from batch.explore.chapters import Source
+    from batch.explore.chapters import ExploredSource
     from batch.explore.report import page
     from data.datasets.selection import choose
 
@@ -68,7 +68,7 @@ def explore(
         reading_options.mention(chosen.dataset)
     messages.print(f"Exploring {described(chosen.why, chosen.hint)}")
     money = settings.money.of(chosen.dataset.currency)
-    source = Source(chosen.dataset, money, k, monetary, transform, seed, window)
+    source = ExploredSource(chosen.dataset, money, k, monetary, transform, seed, window)
     windows.mention_if_everything_counts(window, chosen.dataset.report.first, source.as_of)
     write_text(out, page(source, _computed(source)))
     size = f"{out.stat().st_size / 1e6:.1f} MB"
@@ -81,7 +81,7 @@ def _check(out: Path, force: bool) -> None:
     check_output(out, suffixes=(".html", ".htm"), force=force, replaceable=is_report, kind="a report")
 
 
-def _computed(source: "Source") -> "list[Chapter]":
+def _computed(source: "ExploredSource") -> "list[Chapter]":
     """Compute all chapters, with a progress bar."""
     from batch.explore.chapters import CHAPTERS, chapters
 

@@ -26,7 +26,7 @@ from data.postgres.stream_profiles import read_profiles
 from models.moves import Direction
 from models.rhythm.sample_size import MOST_CUSTOMERS
 from models.segment_model import SegmentModel, to_json
-from models.window_words import in_last_days
+from models.window_text import in_last_days
 from runtime.counts import many
 from runtime.money import Money
 from runtime.running_stack import not_running_reason
@@ -45,7 +45,7 @@ WRONG_SHARE = 0.01
 
 
 @dataclass(frozen=True)
-class Source:
+class FitSource:
     """Profiles to fit on, metadata about their origin, how their amounts are written, and their orders.
 
     ``orders`` returns the transactions of some of the customers, up to ``as_of``.
@@ -75,7 +75,7 @@ def from_dataset(
     preset: PresetName,
     accept_dates: bool,
     window_days: int | None = None,
-) -> Source:
+) -> FitSource:
     """Return the profiles of a dataset."""
     dataset = choose(files, settings.datasets_dir, reading).dataset
     if files:
@@ -92,7 +92,7 @@ def from_dataset(
         profiles = profiles_of(dataset, moment, window_days)
     money = settings.money.of(dataset.currency)
     metadata = {"dataset": dataset.name, "cutoff": moment.isoformat()}
-    return Source(profiles, metadata, money, moment, partial(orders_of, dataset, moment, MOST_CUSTOMERS))
+    return FitSource(profiles, metadata, money, moment, partial(orders_of, dataset, moment, MOST_CUSTOMERS))
 
 
 def from_stream(
@@ -101,7 +101,7 @@ def from_stream(
     cutoff: datetime | None,
     preset: PresetName,
     window_days: int | None = None,
-) -> Source:
+) -> FitSource:
     """Return the profiles of the customers in Postgres."""
     if files:
         fail("give a dataset or --from-stream, not both")
@@ -120,7 +120,7 @@ def from_stream(
         with postgres.connect() as connection:
             return orders_until(connection, until, MOST_CUSTOMERS)
 
-    return Source(found.profiles, metadata, currency.stored_money(postgres, settings.money), found.as_of, orders)
+    return FitSource(found.profiles, metadata, currency.stored_money(postgres, settings.money), found.as_of, orders)
 
 
 def check_enough(settings: Settings, k: int) -> None:
@@ -181,7 +181,7 @@ def registry(settings: Settings, register: bool, dry_run: bool) -> Registry:
     return Registry(postgres, champion, None)
 
 
-def show(result: FitResult, choice: KChoice | None, as_json: bool, source: Source) -> None:
+def show(result: FitResult, choice: KChoice | None, as_json: bool, source: FitSource) -> None:
     """Print the chosen k and the segments of a fit, and whether their moves go the right way."""
     if choice is not None:
         messages.print(_curve(choice)) if as_json else output.print(_curve(choice))

@@ -109,17 +109,17 @@ def _run(reader: "RecordReader", topic: str, group: str, settings: Settings) -> 
     from runtime.health import WebServer
     from services.ingest.health import IngestHealth
     from services.ingest.service import IngestService
-    from services.ingest.sink import Sink
-    from services.ingest.source import Source
+    from services.ingest.sink import KafkaSink
+    from services.ingest.source import KafkaSource
 
     logs.configure(settings.secrets)
     health = IngestHealth()
     service = IngestService(
         reader,
-        lambda: Source(
+        lambda: KafkaSource(
             settings.brokers, topic, group, settings.session_timeout, health, settings.log_id, settings.worker_id
         ),
-        lambda: Sink(settings.brokers, settings.transactions_topic, settings.dead_letters_topic),
+        lambda: KafkaSink(settings.brokers, settings.transactions_topic, settings.dead_letters_topic),
         health,
     )
 

@@ -9,7 +9,7 @@ from runtime.errors import Hint, NotFoundError
 from runtime.readable import one_line
 from runtime.settings import Settings
 from segue.cli.console import messages, output, table
-from segue.cli.dead_letter_table import Listed, print_newest
+from segue.cli.dead_letter_table import ListedLetter, print_newest
 from services.ingest import dead_letters
 from services.ingest.dead_letters import IngestedDeadLetter
 
@@ -44,7 +44,7 @@ def list_them(topic: str, reason: str | None, limit: int, as_json: bool) -> None
         return
     counts = [[text, f"{count:,}"] for text, count in reasons]
     output.print(table(f"Dead letters of {topic} by reason", ["reason", "records"], counts))
-    print_newest(Listed(each.id, each.at, each.key, len(each.value or b""), each.reason) for each in newest)
+    print_newest(ListedLetter(each.id, each.at, each.key, len(each.value or b""), each.reason) for each in newest)
 
 
 def find(topic: str, partition: int, offset: int) -> IngestedDeadLetter:

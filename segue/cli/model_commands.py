@@ -10,7 +10,7 @@ from data.postgres import currency, model_registry
 from models.drift.challenger import ORIGIN
 from models.rhythm.carried import METADATA_KEY as RHYTHM_KEY
 from models.segment_model import SegmentModel
-from models.window_words import last_days
+from models.window_text import last_days
 from runtime.settings import Settings
 from segue.cli import model_file_commands, options
 from segue.cli.auditing import recorded
@@ -165,7 +165,7 @@ def promote(
     activate(candidate.version, no_wait)
 
 
-def _entry(entry: model_registry.Entry) -> dict[str, Any]:
+def _entry(entry: model_registry.RegisteredModel) -> dict[str, Any]:
     model: SegmentModel = entry.model
     return {
         "version": model.version,
@@ -195,7 +195,7 @@ def _unit(model: SegmentModel) -> str:
     return f"{model.recency_unit:g} day{'' if model.recency_unit == 1 else 's'}"
 
 
-def _is_listed(entry: model_registry.Entry) -> bool:
+def _is_listed(entry: model_registry.RegisteredModel) -> bool:
     """Return whether to list a model: of the drift observer's challengers, only the one with an alias."""
     return bool(entry.aliases or entry.partitions) or entry.model.metadata.get("origin") != ORIGIN
 

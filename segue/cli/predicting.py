@@ -11,10 +11,10 @@ from models.rhythm.carried import carrying, rhythm_of
 from models.segment_model import SegmentModel
 from runtime.counts import many
 from segue.cli.console import messages
-from segue.cli.fitting import Source
+from segue.cli.fitting import FitSource
 
 
-def with_predictions(result: FitResult, source: Source) -> FitResult:
+def with_predictions(result: FitResult, source: FitSource) -> FitResult:
     """Fit a rhythm model on the same orders, say in one line how good it is or why there is none, and add it."""
     fitted = fit_predictions(source.orders(), source.as_of)
     messages.print(_quality(fitted), soft_wrap=True, markup=False)

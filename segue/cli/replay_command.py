@@ -70,7 +70,7 @@ def replay(
     replaying.check_content(chosen.dataset, loop)
     section = replaying.section(chosen.dataset, since, until)
     plan = replaying.plan(chosen.dataset, section, injection, loop, settings.max_ahead)
-    pace = replaying.Pace(speed, rate)
+    pace = replaying.ReplayPace(speed, rate)
     if dry_run:
         replaying.show_plan(plan, settings.topics.transactions, pace, as_json, out)
     else:

@@ -8,7 +8,7 @@ import msgspec
 
 from producers.chaos import Injected
 from producers.dry_run import DryRun
-from producers.outcome import Outcome
+from producers.outcome import ReplayOutcome
 from runtime.counts import many
 from runtime.readable import visible
 from segue.cli.console import fail, messages, output
@@ -16,7 +16,7 @@ from segue.cli.console import fail, messages, output
 _REASONS = 3
 
 
-def exit_code(outcome: Outcome, injected: Injected | None, differences: list[str]) -> int:
+def exit_code(outcome: ReplayOutcome, injected: Injected | None, differences: list[str]) -> int:
     """Return 0 if all is accounted for and nothing failed that was not meant to fail; otherwise 1."""
     if injected is None:
         return 0 if outcome.is_clean else 1
@@ -24,7 +24,13 @@ def exit_code(outcome: Outcome, injected: Injected | None, differences: list[str
 
 
 def report(
-    dataset: str, outcome: Outcome, injected: Injected | None, differences: list[str], *, stopped: bool, as_json: bool
+    dataset: str,
+    outcome: ReplayOutcome,
+    injected: Injected | None,
+    differences: list[str],
+    *,
+    stopped: bool,
+    as_json: bool,
 ) -> None:
     """Print what became of what a replay has sent."""
     if as_json:
@@ -41,7 +47,7 @@ def report(
     messages.print(outcome_line(outcome, stopped), soft_wrap=True, markup=False)
 
 
-def outcome_line(outcome: Outcome, stopped: bool = False) -> str:
+def outcome_line(outcome: ReplayOutcome, stopped: bool = False) -> str:
     """Return what became of what was sent as one line."""
     others = f", with those of {many(outcome.others, 'record')} of others" if outcome.others and outcome.late else ""
     parts = [

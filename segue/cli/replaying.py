@@ -14,7 +14,7 @@ from data.datasets.dataset import Dataset
 from data.postgres import currency as stream_currency
 from data.postgres import ledger_lookup, model_registry, progress
 from models.units import from_micros, to_micros
-from producers.arrivals import Arrivals, arrivals
+from producers.arrivals import SectionArrivals, arrivals
 from producers.chaos import Injection
 from producers.chaos_spec import Chaos
 from producers.control import ReplayState
@@ -22,7 +22,7 @@ from producers.dataset_contents import contents, occurred_at
 from producers.dry_run import json_lines, summary
 from producers.pace import Speed
 from producers.periods import LONGEST_ID, Lap
-from producers.plan import Plan, Rest
+from producers.plan import ReplayPlan, Rest
 from producers.replay_session import ReplayResult, ReplaySession, session
 from producers.section import Section, between, missing
 from producers.stop_signals import EndedAtOnce
@@ -50,7 +50,7 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ReplayPace:
     """The speed of event time, and the most transactions per second."""
 
     speed: Speed
@@ -68,12 +68,14 @@ def injection(chaos: str | None, seed: int) -> Injection | None:
     return None if chaos is None else Injection(Chaos.parse(chaos), seed)
 
 
-def plan(dataset: Dataset, section: Section, injection: Injection | None, loop: bool, max_ahead: timedelta) -> Plan:
+def plan(
+    dataset: Dataset, section: Section, injection: Injection | None, loop: bool, max_ahead: timedelta
+) -> ReplayPlan:
     """What is sent. Periods of a loop end where workers would refuse records because they are in the future."""
-    return Plan(dataset, section, injection, loop, to_micros(datetime.now(UTC) + max_ahead))
+    return ReplayPlan(dataset, section, injection, loop, to_micros(datetime.now(UTC) + max_ahead))
 
 
-def show_plan(plan: Plan, topic: str, pace: Pace, as_json: bool, out: Path | None) -> None:
+def show_plan(plan: ReplayPlan, topic: str, pace: ReplayPace, as_json: bool, out: Path | None) -> None:
     """Say what would be sent; of a loop, its first period."""
     once = replace(plan, loop=False)
     if out is not None:
@@ -87,14 +89,14 @@ def show_plan(plan: Plan, topic: str, pace: Pace, as_json: bool, out: Path | Non
     print_dry_run(summary(again, topic, pace.speed, pace.rate), plan.loop, aside=as_json)
 
 
-def send(plan: Plan, settings: Settings, max_lag: int, pace: Pace, choices: Choices) -> int:
+def send(plan: ReplayPlan, settings: Settings, max_lag: int, pace: ReplayPace, choices: Choices) -> int:
     """Send a plan, and say what became of it; returns the exit code."""
     with session(settings, max_lag) as replaying, replaying.alone(plan.dataset.name):
         stream_currency.check(replaying.postgres, settings.currency)
         return _send(replaying, plan, pace, choices)
 
 
-def _send(replaying: ReplaySession, plan: Plan, pace: Pace, choices: Choices) -> int:
+def _send(replaying: ReplaySession, plan: ReplayPlan, pace: ReplayPace, choices: Choices) -> int:
     with spinner("Asking the ledger what has come"):
         come = replaying.arrivals(plan.dataset, plan.section)
     foreign = come.why_foreign(_first_moment(plan))
@@ -131,7 +133,7 @@ def _send(replaying: ReplaySession, plan: Plan, pace: Pace, choices: Choices) ->
     return done.exit_code or exit_code(outcome, injected, differences)
 
 
-def _run(replaying: ReplaySession, plan: Plan, section: Section, pace: Pace) -> ReplayResult:
+def _run(replaying: ReplaySession, plan: ReplayPlan, section: Section, pace: ReplayPace) -> ReplayResult:
     lag_warning = LagWarning(lambda: messages.print(_waiting_reason(replaying.postgres), style="yellow"))
     with replay_bar(f"replaying {pace.speed}") as bar:
 
@@ -146,7 +148,7 @@ def _run(replaying: ReplaySession, plan: Plan, section: Section, pace: Pace) -> 
             raise typer.Exit(ended.exit_code) from ended
 
 
-def _rest(postgres: Engine, dataset: Dataset, come: Arrivals, choices: Choices) -> Rest:
+def _rest(postgres: Engine, dataset: Dataset, come: SectionArrivals, choices: Choices) -> Rest:
     """What of each period is to be sent, and what of that the ledger has; of the first period it is known already."""
 
     @lru_cache(maxsize=1)
@@ -182,18 +184,18 @@ def check_content(dataset: Dataset, loop: bool) -> None:
                     )
 
 
-def _first_moment(plan: Plan) -> datetime:
+def _first_moment(plan: ReplayPlan) -> datetime:
     return from_micros(int(occurred_at(plan.dataset)[plan.section.start]))
 
 
-def _is_comparable(postgres: Engine, come: Arrivals, plan: Plan) -> bool:
+def _is_comparable(postgres: Engine, come: SectionArrivals, plan: ReplayPlan) -> bool:
     """Whether the stream has nothing that could make more transactions late than the chaos does."""
     first = _first_moment(plan)
     with postgres.connect() as connection:
         return (come.watermark is None or come.watermark <= first) and not ledger_lookup.has_after(connection, first)
 
 
-def _already(come: Arrivals, choices: Choices) -> str:
+def _already(come: SectionArrivals, choices: Choices) -> str:
     """What has come already, for a replay that is resumed."""
     text = f"{many(come.applied, 'transaction has', 'transactions have')} come already"
     if come.dead_letters and choices.resend_dead_letters:

@@ -18,7 +18,7 @@ from segue.cli import options
 from segue.cli.console import fail, output, progress_bar, spinner, table
 
 if TYPE_CHECKING:
-    from sim.campaign import Report
+    from sim.campaign import SimulationReport
     from sim.postgres.server import PostgresServer
 
 _DEFAULT = 1_000
@@ -73,16 +73,16 @@ def sim(
 
 def _run(
     server: "PostgresServer", seed: int, count: int | None, end: float | None, stop: bool
-) -> tuple["Report", bool]:
+) -> tuple["SimulationReport", bool]:
     """Run the histories; returns the report, and whether a signal has ended them."""
-    from sim.campaign import Report, campaign
+    from sim.campaign import SimulationReport, campaign
 
     seeds = itertools.count(seed) if count is None else range(seed, seed + count)
-    report = Report()
+    report = SimulationReport()
     with progress_bar(transient=True) as bar:
         task = bar.add_task("histories", total=count)
 
-        def each(so_far: "Report") -> bool:
+        def each(so_far: "SimulationReport") -> bool:
             bar.update(task, completed=so_far.histories, description=f"histories, {len(so_far.failed)} failed")
             return end is None or time.monotonic() < end
 
@@ -106,7 +106,7 @@ def _tell(server: "PostgresServer", seed: int, shrinking: bool) -> None:
         output.print(line, markup=False)
 
 
-def _show(report: "Report", seconds: float, as_json: bool) -> None:
+def _show(report: "SimulationReport", seconds: float, as_json: bool) -> None:
     if as_json:
         output.print_json(
             json.dumps(

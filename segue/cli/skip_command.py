@@ -9,7 +9,7 @@ from runtime.settings import Settings
 from segue.cli.auditing import recorded
 from segue.cli.console import fail, messages
 from segue.cli.postgres import connect
-from services.partition_states import states
+from services.claimed_partitions import claimed_partitions
 
 _LONGEST_REASON = 400
 
@@ -38,10 +38,10 @@ def skip(
     settings = Settings()
     postgres = connect(settings)
     if not force:
-        found = states(postgres, settings.known_brokers, settings.topics.transactions).partitions
-        state = next((each for each in found if each.partition == partition), None)
+        found = claimed_partitions(postgres, settings.known_brokers, settings.topics.transactions).partitions
+        status = next((each for each in found if each.partition == partition), None)
         # A partition that is unknown, or beyond the offset, is refused with its own reason.
-        if state is not None and offset >= state.next_offset and state.problem is None:
+        if status is not None and offset >= status.next_offset and status.problem is None:
             fail(f"partition {partition} is neither failing nor stuck: nothing needs to be skipped (or use --force)")
     with recorded(postgres, "skip", f"{partition}:{offset}", force=force):
         user = skipped_records.skip(postgres, partition, offset, text)

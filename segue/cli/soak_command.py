@@ -14,7 +14,7 @@ from segue.cli import options, reading_options
 from segue.cli.console import messages, output, spinner, table
 
 if TYPE_CHECKING:
-    from segue.local.soak.storm import Report
+    from segue.local.soak.storm import StormReport
 
 
 def add_to(app: typer.Typer) -> None:
@@ -59,7 +59,7 @@ def soak(
         model = fit_before(chosen, default_cutoff(chosen))
     with spinner("Replaying without faults"):
         expected = undisturbed(folder / "undisturbed", chosen, model)
-    until, reports = time.monotonic() + minutes * 60, list["Report"]()
+    until, reports = time.monotonic() + minutes * 60, list["StormReport"]()
     while not reports or (reports[-1].clean and time.monotonic() < until):
         round_seed = seed + len(reports)
         messages.print(f"[bold]storm {round_seed}[/]")
@@ -81,7 +81,7 @@ def soak(
     folder.rmdir()
 
 
-def _show(report: "Report", as_json: bool) -> None:
+def _show(report: "StormReport", as_json: bool) -> None:
     if as_json:
         output.print_json(msgspec.json.encode(report).decode())
         return

@@ -15,7 +15,7 @@ from runtime.settings import Settings
 from segue.cli import control_commands, faults_commands, options
 from segue.cli.console import counted, messages, output, table
 from segue.cli.postgres import connect
-from services.partition_states import states
+from services.claimed_partitions import claimed_partitions
 
 
 def add_to(app: typer.Typer) -> None:
@@ -43,13 +43,13 @@ def status(as_json: options.AsJson = False) -> None:
 
 def _status(settings: Settings) -> dict[str, Any]:
     postgres = connect(settings)
-    found = states(postgres, settings.known_brokers, settings.topics.transactions)
+    found = claimed_partitions(postgres, settings.known_brokers, settings.topics.transactions)
     faults = log_faults.faults(postgres)
     totals, replays = progress.totals(postgres), replay_control.replays(postgres)
-    problems = [problem for state in found.partitions if (problem := state.problem) is not None]
+    problems = [problem for each in found.partitions if (problem := each.problem) is not None]
     if found.broker_answers is False:
         problems.insert(0, f"no broker answers at {settings.bootstrap_servers}: the lag is unknown")
-    if found.broker_answers and all(state.lag is None for state in found.partitions):
+    if found.broker_answers and all(each.lag is None for each in found.partitions):
         problems.insert(
             0,
             f"the broker has no topic {settings.topics.transactions}, or none of its leaders answers: "
@@ -69,32 +69,32 @@ def _status(settings: Settings) -> dict[str, Any]:
     return {
         "partitions": [
             {
-                "partition": state.partition,
-                "offset": state.next_offset,
-                "event_time": state.event_time,
-                "transactions": state.transactions,
-                "changes": state.changes,
-                "to_publish": state.to_publish,
-                "owner": state.owner,
-                "lag": state.lag,
-                "commit_age_seconds": round(state.commit_age, 3),
-                "failures_in_a_row": state.failures,
-                "failure": state.failure,
-                "failing_since": state.failing_since,
-                "stuck": state.stuck,
-                "failing": state.failing,
-                "changes_ahead": state.changes_ahead,
-                "risk_changes": state.risk_changes,
-                "risk_to_publish": state.risk_to_publish,
-                "risk_changes_ahead": state.risk_changes_ahead,
+                "partition": each.partition,
+                "offset": each.next_offset,
+                "event_time": each.watermark,
+                "transactions": each.transactions,
+                "changes": each.changes,
+                "to_publish": each.to_publish,
+                "owner": each.owner,
+                "lag": each.lag,
+                "commit_age_seconds": round(each.commit_age, 3),
+                "failures_in_a_row": each.failures,
+                "failure": each.failure,
+                "failing_since": each.failing_since,
+                "stuck": each.stuck,
+                "failing": each.failing,
+                "changes_ahead": each.changes_ahead,
+                "risk_changes": each.risk_changes,
+                "risk_to_publish": each.risk_to_publish,
+                "risk_changes_ahead": each.risk_changes_ahead,
             }
-            for state in found.partitions
+            for each in found.partitions
         ],
         "problems": problems,
         "brokers": settings.bootstrap_servers,
         "database": shown(settings.database),
         "currency": currency.stored_money(postgres, settings.money).currency,
-        "workers": sorted({state.owner for state in found.partitions}),
+        "workers": sorted({each.owner for each in found.partitions}),
         "model": champion,
         "transactions": totals.transactions,
         "duplicates": totals.duplicates,

@@ -48,11 +48,11 @@ def run(
     """
     from data.kafka.log import Log, create_topics
     from runtime.health import WebServer
-    from services.webhooks.endpoint import Sender, client
+    from services.webhooks.endpoint import WebhookSender, client
     from services.webhooks.health import WebhookHealth
     from services.webhooks.held_out import HeldOut
     from services.webhooks.kinds import KINDS
-    from services.webhooks.reader import Reader
+    from services.webhooks.reader import ChangeReader
     from services.webhooks.run import Webhook
 
     settings = Settings()
@@ -75,12 +75,12 @@ def run(
 
     async def deliver() -> "Webhook":
         async with client(settings.webhook_concurrency, settings.webhook_timeout) as http:
-            sender = Sender(endpoint, http, settings.webhook_timeout)
+            sender = WebhookSender(endpoint, http, settings.webhook_timeout)
             held_out = HeldOut(postgres) if settings.webhook_skip_held_out else None
             webhook = Webhook(postgres, claim, kind, chosen, _policy(settings), sender, held_out)
             if settings.web_port:
                 WebServer(WebhookHealth(webhook)).start(settings.web_host, settings.web_port)
-            await webhook.run(Reader(settings.brokers, topic, webhook.read_from))
+            await webhook.run(ChangeReader(settings.brokers, topic, webhook.read_from))
             return webhook
 
     done = asyncio.run(deliver())
@@ -179,7 +179,7 @@ def retry_them(
     Later changes of the same customer may have arrived before: receivers recognise that by `sequence`. A change that
     fails again stays abandoned.
     """
-    from services.webhooks.endpoint import Sender, client
+    from services.webhooks.endpoint import WebhookSender, client
     from services.webhooks.retry import retry
 
     if bool(which) == everything:
@@ -192,7 +192,7 @@ def retry_them(
 
     async def deliver() -> tuple[int, int]:
         async with client(settings.webhook_concurrency, settings.webhook_timeout) as http:
-            sender = Sender(endpoint, http, settings.webhook_timeout)
+            sender = WebhookSender(endpoint, http, settings.webhook_timeout)
             return await retry(postgres, settings.webhook_name, _policy(settings), sender, chosen)
 
     asked: int | str = "all" if chosen is None else len(chosen)

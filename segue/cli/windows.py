@@ -5,7 +5,7 @@ from datetime import datetime
 import typer
 
 from models.segment_model import WINDOWS
-from models.window_words import last_days
+from models.window_text import last_days
 from runtime.counts import many
 from segue.cli import options
 from segue.cli.console import messages

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from segue.doctor.finding import Finding, ok, problem, warning
+from segue.doctor.finding import CheckFinding, ok, problem, warning
 
 _OLDEST = 17
 
 
-def version(number: int) -> Finding:
+def version(number: int) -> CheckFinding:
     """Whether Postgres is new enough; the number is that of ``server_version_num``."""
     major, minor = divmod(number, 10_000)
     if major < _OLDEST:
@@ -15,7 +15,7 @@ def version(number: int) -> Finding:
     return ok("postgres", f"Postgres {major}.{minor}")
 
 
-def schema(current: str | None, newest: str) -> Finding:
+def schema(current: str | None, newest: str) -> CheckFinding:
     """Whether the tables are those of this version; ``current`` is None before the first migration."""
     if current == newest:
         return ok("schema", f"up to date ({newest})")
@@ -27,7 +27,7 @@ def schema(current: str | None, newest: str) -> Finding:
     return problem("schema", f"at {current}, and this version needs {newest}", "run `segue migrate`")
 
 
-def roles(missing: Sequence[str], lacking: Sequence[str]) -> Finding:
+def roles(missing: Sequence[str], lacking: Sequence[str]) -> CheckFinding:
     """Whether the roles exist and have their rights; ``lacking`` are rights such as ``segue_worker: INSERT ON x``."""
     if missing:
         text = f"missing: {', '.join(missing)}"
@@ -38,7 +38,7 @@ def roles(missing: Sequence[str], lacking: Sequence[str]) -> Finding:
     return ok("roles", "all roles exist and have their rights")
 
 
-def public_rights(held: Sequence[str]) -> Finding:
+def public_rights(held: Sequence[str]) -> CheckFinding:
     """Whether everyone may create something; ``held`` are the statements that would revoke those rights."""
     if held:
         advice = f"run `segue migrate` as an administrator, or have this run: {'; '.join(held)}"
@@ -46,7 +46,7 @@ def public_rights(held: Sequence[str]) -> Finding:
     return ok("rights of everyone", "no user may create anything by default")
 
 
-def workers(claimed: Mapping[int, int], newest: int) -> Finding:
+def workers(claimed: Mapping[int, int], newest: int) -> CheckFinding:
     """Whether an upgrade is finished; ``claimed`` has the schema version of the worker of each partition."""
     older = sorted(partition for partition, version in claimed.items() if version < newest)
     if older:

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from runtime.errors import SegueError, first_line
 from runtime.settings import Settings, bad_setting
 from segue.doctor import look_kafka, look_machine, look_postgres
-from segue.doctor.finding import Finding, problem
+from segue.doctor.finding import CheckFinding, problem
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[CheckFinding]:
     """Look at the machine, the settings, Kafka and Postgres, and judge what is there."""
     yield from look_machine.look()
     try:

@@ -7,7 +7,7 @@ import msgspec
 Level = Literal["ok", "warning", "problem"]
 
 
-class Finding(msgspec.Struct, frozen=True):
+class CheckFinding(msgspec.Struct, frozen=True):
     """What a check found: one line, and what to do about it (empty if there is nothing to do)."""
 
     check: str
@@ -16,16 +16,16 @@ class Finding(msgspec.Struct, frozen=True):
     advice: str = ""
 
 
-def ok(check: str, text: str) -> Finding:
+def ok(check: str, text: str) -> CheckFinding:
     """A check that found nothing wrong."""
-    return Finding(check, "ok", text)
+    return CheckFinding(check, "ok", text)
 
 
-def warning(check: str, text: str, advice: str) -> Finding:
+def warning(check: str, text: str, advice: str) -> CheckFinding:
     """Something that works, but not as it should."""
-    return Finding(check, "warning", text, advice)
+    return CheckFinding(check, "warning", text, advice)
 
 
-def problem(check: str, text: str, advice: str) -> Finding:
+def problem(check: str, text: str, advice: str) -> CheckFinding:
     """Something that does not work, or that loses or repeats something."""
-    return Finding(check, "problem", text, advice)
+    return CheckFinding(check, "problem", text, advice)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from runtime.counts import many
 from runtime.topics import Topics
-from segue.doctor.finding import Finding, ok, problem, warning
+from segue.doctor.finding import CheckFinding, ok, problem, warning
 
 _FULL_RETENTION = "-1"
 _SAFE_REPLICAS = 3
@@ -29,7 +29,7 @@ class KeyedRecord(NamedTuple):
     key: bytes
 
 
-def partition_counts(topics: Mapping[str, Topic | None]) -> Finding:
+def partition_counts(topics: Mapping[str, Topic | None]) -> CheckFinding:
     """Whether all topics exist and have the same number of partitions; None is a topic that does not exist."""
     missing = sorted(name for name, topic in topics.items() if topic is None)
     counts = {name: topic.partitions for name, topic in topics.items() if topic is not None}
@@ -44,7 +44,7 @@ def partition_counts(topics: Mapping[str, Topic | None]) -> Finding:
     )
 
 
-def configuration(name: str, topic: Topic, wanted: Topics) -> list[Finding]:
+def configuration(name: str, topic: Topic, wanted: Topics) -> list[CheckFinding]:
     """Whether a topic keeps what it has to keep."""
     found = topic.configuration
     if found is None:
@@ -75,7 +75,7 @@ def _is_shorter(have: str, wanted: str) -> bool:
     return have != _FULL_RETENTION and (wanted == _FULL_RETENTION or int(have) < int(wanted))
 
 
-def replication(topics: Mapping[str, Topic], brokers: int) -> Finding:
+def replication(topics: Mapping[str, Topic], brokers: int) -> CheckFinding:
     """Whether a broker may be lost without losing records."""
     replicas = min((topic.replicas for topic in topics.values()), default=0)
     in_sync = [
@@ -95,7 +95,7 @@ def replication(topics: Mapping[str, Topic], brokers: int) -> Finding:
     return ok("replication", text)
 
 
-def verification(value: str | None) -> Finding:
+def verification(value: str | None) -> CheckFinding:
     """Whether the broker verifies that a record belongs to an open Kafka transaction; None if it does not say."""
     name = "transaction.partition.verification.enable"
     if value is None:
@@ -107,7 +107,7 @@ def verification(value: str | None) -> Finding:
     return ok("broker", f"Kafka 3.6 or newer; {name} is true")
 
 
-def partitioner(records: Sequence[KeyedRecord], partition_of: Callable[[bytes, str], int]) -> Finding:
+def partitioner(records: Sequence[KeyedRecord], partition_of: Callable[[bytes, str], int]) -> CheckFinding:
     """Whether recent records are where murmur2 of their key puts them.
 
     Parameters
@@ -130,7 +130,7 @@ def partitioner(records: Sequence[KeyedRecord], partition_of: Callable[[bytes, s
     )
 
 
-def log_identity(stored: Mapping[str, int], log_id: str) -> Finding:
+def log_identity(stored: Mapping[str, int], log_id: str) -> CheckFinding:
     """Whether the stored offsets belong to the log that the broker has; ``stored`` counts partitions by log id."""
     others = {name: count for name, count in stored.items() if name != log_id}
     if others:

@@ -13,7 +13,7 @@ from data.kafka.partitioner import partition_of_key
 from runtime.brokers import Brokers
 from runtime.topics import Topics
 from segue.doctor import kafka, stream
-from segue.doctor.finding import Finding
+from segue.doctor.finding import CheckFinding
 from segue.doctor.kafka import KeyedRecord, Topic
 
 _TIMEOUT = 5.0
@@ -23,7 +23,7 @@ _VERIFICATION = "transaction.partition.verification.enable"
 
 
 @dataclass
-class Seen:
+class SeenKafka:
     """What the broker answered."""
 
     log_id: str
@@ -40,7 +40,7 @@ class Seen:
         return len(self.ends) or None
 
 
-def look(brokers: Brokers, topics: Topics, log_id: str | None) -> Seen:
+def look(brokers: Brokers, topics: Topics, log_id: str | None) -> SeenKafka:
     """Read what the judgements need.
 
     Raises
@@ -65,12 +65,12 @@ def look(brokers: Brokers, topics: Topics, log_id: str | None) -> Seen:
     log = described[topics.transactions]
     identity = log_id or (f"{known.cluster_id}/{log.id}" if log is not None else "")
     broker = {} if of_broker is None else _configuration(of_broker) or {}
-    seen = Seen(identity, len(known.brokers), described, broker.get(_VERIFICATION))
+    seen = SeenKafka(identity, len(known.brokers), described, broker.get(_VERIFICATION))
     _read(brokers, topics, seen)
     return seen
 
 
-def judge(seen: Seen, topics: Topics) -> Iterator[Finding]:
+def judge(seen: SeenKafka, topics: Topics) -> Iterator[CheckFinding]:
     """All judgements about Kafka alone."""
     present = {name: topic for name, topic in seen.topics.items() if topic is not None}
     yield kafka.verification(seen.verification)
@@ -109,7 +109,7 @@ def _configuration(asked: "Future[dict[str, ConfigEntry]]") -> dict[str, str] | 
     return {key: entry.value for key, entry in found.items() if entry.value is not None}
 
 
-def _read(brokers: Brokers, topics: Topics, seen: Seen) -> None:
+def _read(brokers: Brokers, topics: Topics, seen: SeenKafka) -> None:
     """Read the log's end offsets, and the newest records of the log and of the change topic."""
     reading = {"group.id": "segue-doctor", "enable.auto.commit": False, "enable.partition.eof": True}
     consumer = Consumer({**brokers.config, **reading})
@@ -142,7 +142,7 @@ def _messages(consumer: Consumer, partitions: int) -> Iterator[Message]:
                 partitions -= 1
 
 
-def _remember(message: Message, seen: Seen) -> None:
+def _remember(message: Message, seen: SeenKafka) -> None:
     topic, partition, offset, key = message.topic(), message.partition(), message.offset(), message.key()
     if key is not None and topic is not None and partition is not None and offset is not None:
         seen.records.append(KeyedRecord(topic, partition, offset, key if isinstance(key, bytes) else key.encode()))

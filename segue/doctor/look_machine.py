@@ -10,11 +10,11 @@ from runtime.postgres_url import shown
 from runtime.running_stack import not_running_reason
 from runtime.settings import Settings, variables
 from segue.doctor import machine
-from segue.doctor.finding import Finding, warning
+from segue.doctor.finding import CheckFinding, warning
 from segue.local.apache.java import missing
 
 
-def look() -> Iterator[Finding]:
+def look() -> Iterator[CheckFinding]:
     """What can be found without settings."""
     yield machine.python(sys.version_info[:3])
     yield _packages()
@@ -22,7 +22,7 @@ def look() -> Iterator[Finding]:
     yield machine.java(missing())
 
 
-def look_at_state(settings: Settings) -> Iterator[Finding]:
+def look_at_state(settings: Settings) -> Iterator[CheckFinding]:
     """Where the settings point to, and the state folder."""
     folder = settings.state_dir.resolve()
     brokers = None if settings.bootstrap_servers is None else str(settings.brokers)
@@ -35,7 +35,7 @@ def look_at_state(settings: Settings) -> Iterator[Finding]:
     yield machine.state_folder(mode, os.geteuid() == 0, str(folder))
 
 
-def _packages() -> Finding:
+def _packages() -> CheckFinding:
     try:
         lines = metadata.requires("segue") or []
     except metadata.PackageNotFoundError:

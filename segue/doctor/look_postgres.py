@@ -14,7 +14,7 @@ from data.postgres.database import newest_revision
 from data.postgres.progress import STUCK_SECONDS
 from data.postgres.schema_versions import SCHEMA_VERSION
 from segue.doctor import database, kafka, stream
-from segue.doctor.finding import Finding
+from segue.doctor.finding import CheckFinding
 from segue.doctor.stream import Partition
 
 _TIMEOUT = 5
@@ -30,17 +30,17 @@ SELECT kind, partition, first_offset, end_offset FROM log_faults WHERE resolved_
 
 
 @dataclass
-class Seen:
+class SeenPostgres:
     """What Postgres answered about the stream; empty before the first migration."""
 
-    findings: list[Finding]
+    findings: list[CheckFinding]
     logs: dict[str, int]
     rows: list[tuple[int, str, int, float, int, str | None, int]]
     faults: list[str]
     is_migrated: bool
 
 
-def look(url: str) -> Seen:
+def look(url: str) -> SeenPostgres:
     """Read what the judgements need.
 
     Raises
@@ -55,7 +55,7 @@ def look(url: str) -> Seen:
         current = _revision(connection)
         findings.append(database.schema(current, newest_revision()))
         if current != newest_revision():
-            return Seen(findings, {}, [], [], False)
+            return SeenPostgres(findings, {}, [], [], False)
         findings += _rights(connection)
         claimed = connection.execute(_CLAIMED).fetchall()
         findings.append(database.workers({partition: version or 0 for partition, version in claimed}, SCHEMA_VERSION))
@@ -65,10 +65,12 @@ def look(url: str) -> Seen:
         for row in rows:
             base = base_id(row[1])
             logs[base] = logs.get(base, 0) + 1
-        return Seen(findings, logs, rows, faults, True)
+        return SeenPostgres(findings, logs, rows, faults, True)
 
 
-def judge(seen: Seen, log_id: str | None, ends: Mapping[int, int], expected: int | None) -> Iterator[Finding]:
+def judge(
+    seen: SeenPostgres, log_id: str | None, ends: Mapping[int, int], expected: int | None
+) -> Iterator[CheckFinding]:
     """All judgements about the stream; without Kafka's answer the lag is unknown."""
     yield from seen.findings
     if not seen.is_migrated:
@@ -84,7 +86,7 @@ def judge(seen: Seen, log_id: str | None, ends: Mapping[int, int], expected: int
     yield stream.log_faults(seen.faults)
 
 
-def _server(connection: Connection[tuple[object, ...]]) -> Iterator[Finding]:
+def _server(connection: Connection[tuple[object, ...]]) -> Iterator[CheckFinding]:
     yield database.version(connection.info.server_version)
     before = time.time()
     row = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
@@ -100,7 +102,7 @@ def _revision(connection: Connection[tuple[object, ...]]) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _rights(connection: Connection[tuple[object, ...]]) -> Iterator[Finding]:
+def _rights(connection: Connection[tuple[object, ...]]) -> Iterator[CheckFinding]:
     existing = {str(name) for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
     missing = [role for role in roles.RIGHTS if role not in existing]
     lacking = [

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from runtime.environment import unknown_variables
-from segue.doctor.finding import Finding, ok, problem, warning
+from segue.doctor.finding import CheckFinding, ok, problem, warning
 
 _OLDEST_PYTHON = (3, 11)
 _GIGABYTE = 1 << 30
@@ -22,7 +22,7 @@ class Requirement(NamedTuple):
     optional: bool
 
 
-def python(version: tuple[int, int, int]) -> Finding:
+def python(version: tuple[int, int, int]) -> CheckFinding:
     """Whether Python is new enough."""
     shown = ".".join(map(str, version))
     if version[:2] < _OLDEST_PYTHON:
@@ -43,7 +43,7 @@ def requirement(line: str) -> Requirement | None:
     return Requirement(found[1], bounds, "extra" in (found[3] or ""))
 
 
-def packages(required: Iterable[Requirement], installed: Mapping[str, str | None]) -> Finding:
+def packages(required: Iterable[Requirement], installed: Mapping[str, str | None]) -> CheckFinding:
     """Whether the installed packages are within the bounds that this version of Segue was tested with.
 
     Parameters
@@ -72,7 +72,7 @@ def packages(required: Iterable[Requirement], installed: Mapping[str, str | None
     return ok("packages", f"{count} required packages are within their bounds")
 
 
-def unknown_settings(variables: Collection[str], known: Collection[str]) -> Finding:
+def unknown_settings(variables: Collection[str], known: Collection[str]) -> CheckFinding:
     """Whether every ``SEGUE_`` variable in the environment is a setting."""
     unknown = unknown_variables(variables, known)
     if unknown:
@@ -81,7 +81,7 @@ def unknown_settings(variables: Collection[str], known: Collection[str]) -> Find
     return ok("settings", f"from the environment: {', '.join(used)}" if used else "none in the environment")
 
 
-def connections(brokers: str | None, database: str | None, reason: str | None) -> Finding:
+def connections(brokers: str | None, database: str | None, reason: str | None) -> CheckFinding:
     """Where the settings point to; ``reason`` is why no local stack is running, None if one is."""
     stack = "a local stack is running" if reason is None else reason
     text = f"brokers {brokers or 'not set'}, database {database or 'not set'}; {stack}"
@@ -91,7 +91,7 @@ def connections(brokers: str | None, database: str | None, reason: str | None) -
     return ok("connections", text)
 
 
-def disk(free: int, total: int, folder: str) -> Finding:
+def disk(free: int, total: int, folder: str) -> CheckFinding:
     """Whether there is room for the state folder, in bytes."""
     text = f"{free / _GIGABYTE:,.1f} of {total / _GIGABYTE:,.1f} GB free for {folder}"
     if free < _NO_DISK:
@@ -99,7 +99,7 @@ def disk(free: int, total: int, folder: str) -> Finding:
     return warning("disk", text, "make room soon") if free < _LITTLE_DISK else ok("disk", text)
 
 
-def state_folder(mode: int | None, is_root: bool, folder: str) -> Finding:
+def state_folder(mode: int | None, is_root: bool, folder: str) -> CheckFinding:
     """Whether other users can open the state folder; its mode is None if it does not exist."""
     if mode is None:
         return ok("state folder", f"{folder} does not exist yet")
@@ -110,7 +110,7 @@ def state_folder(mode: int | None, is_root: bool, folder: str) -> Finding:
     return ok("state folder", f"only its owner can read {folder}")
 
 
-def java(reason: str | None) -> Finding:
+def java(reason: str | None) -> CheckFinding:
     """Whether the local Apache Kafka can start; ``reason`` is what is missing, None if nothing is."""
     if reason is not None:
         return warning("java", reason, "it is needed only for `--broker apache`")

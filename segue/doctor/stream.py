@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from runtime.counts import many
-from segue.doctor.finding import Finding, ok, problem, warning
+from segue.doctor.finding import CheckFinding, ok, problem, warning
 
 _SKEW_WARNING, _SKEW_PROBLEM = 2.0, 60.0
 
@@ -21,7 +21,7 @@ class Partition(NamedTuple):
     to_publish: int
 
 
-def clock(what: str, ahead: float) -> Finding:
+def clock(what: str, ahead: float) -> CheckFinding:
     """Whether another clock agrees with this machine's; ``ahead`` is by how many seconds it is ahead."""
     side = "ahead of" if ahead > 0 else "behind"
     text = f"{what} is {abs(ahead):,.1f} s {side} this machine's clock"
@@ -31,7 +31,7 @@ def clock(what: str, ahead: float) -> Finding:
     return warning("clock", text, advice) if abs(ahead) > _SKEW_WARNING else ok("clock", text)
 
 
-def newest_record(ahead: float | None) -> Finding:
+def newest_record(ahead: float | None) -> CheckFinding:
     """Whether the newest record has a timestamp in this machine's future; None if there is no recent record."""
     if ahead is None:
         return ok("clock", "there is no record whose timestamp could be compared")
@@ -40,7 +40,7 @@ def newest_record(ahead: float | None) -> Finding:
     return ok("clock", f"the newest record is {max(-ahead, 0):,.0f} s old")
 
 
-def partition(found: Partition, stuck_seconds: float) -> Finding | None:
+def partition(found: Partition, stuck_seconds: float) -> CheckFinding | None:
     """What is wrong with a partition; None if nothing is."""
     name = f"partition {found.number}"
     lag = 0 if found.end is None else found.end - found.next_offset
@@ -56,7 +56,7 @@ def partition(found: Partition, stuck_seconds: float) -> Finding | None:
     return None
 
 
-def progress(partitions: Sequence[Partition], expected: int | None, stuck_seconds: float) -> list[Finding]:
+def progress(partitions: Sequence[Partition], expected: int | None, stuck_seconds: float) -> list[CheckFinding]:
     """Whether all partitions are claimed and make progress; ``expected`` is None if the broker did not answer."""
     if not partitions:
         return [warning("lag", "no worker has claimed a partition yet", "start `segue worker`")]
@@ -73,7 +73,7 @@ def progress(partitions: Sequence[Partition], expected: int | None, stuck_second
     return [ok("lag", f"{behind}, {many(unpublished, 'change')} to publish")]
 
 
-def log_faults(unresolved: Sequence[str]) -> Finding:
+def log_faults(unresolved: Sequence[str]) -> CheckFinding:
     """Whether the log lost something that nobody has looked at; one text for each fault."""
     if unresolved:
         return problem("log faults", "; ".join(unresolved), "see docs/reliability.md")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from typing import Self
 
-from segue.local.kafka_requests import END, OF_TRANSACTIONS, Request, framed, read_frame
+from segue.local.kafka_requests import END, OF_TRANSACTIONS, KafkaRequest, framed, read_frame
 from segue.local.ports import LOOPBACK
 
 # CONCURRENT_TRANSACTIONS: the broker still writes the transaction markers of the previous Kafka transaction.
@@ -47,23 +47,23 @@ class HeldEnd:
 
     before: int
     on_sent: Callable[[], None] = lambda: None
-    request: Request | None = None
+    request: KafkaRequest | None = None
     repeated: bool = False
     requests: list[int] = field(default_factory=list)
     error: int | None = None
     finished: Event = field(default_factory=Event)
 
-    def concerns(self, request: Request) -> bool:
+    def concerns(self, request: KafkaRequest) -> bool:
         """Return whether this is a request to hold, or one of the producer whose request is held."""
         if self.request is None:
             return request.key == END
         return request.transactional_id == self.request.transactional_id
 
-    def is_due(self, request: Request) -> bool:
+    def is_due(self, request: KafkaRequest) -> bool:
         """Return whether the broker should get the held request before it gets this one."""
         return self.repeated and (len(self.requests) == self.before or request.key == END)
 
-    def answered(self, request: Request) -> None:
+    def answered(self, request: KafkaRequest) -> None:
         """Take note that the broker has answered another request of the producer."""
         if self.finished.is_set():
             return
@@ -116,7 +116,7 @@ class KafkaProxy:
                 self._send_late(self._held, self._held.request)
             self._held = None
 
-    def forward(self, request: Request, connection: "_Connection") -> None:
+    def forward(self, request: KafkaRequest, connection: "_Connection") -> None:
         """Forward a request to the broker, or hold it back."""
         if self._held is None or request.key not in OF_TRANSACTIONS:
             connection.send(request)
@@ -149,7 +149,7 @@ class KafkaProxy:
     def _connect(self) -> socket.socket:
         return socket.create_connection((LOOPBACK, self.broker_port))
 
-    def _send_late(self, held: HeldEnd, request: Request) -> None:
+    def _send_late(self, held: HeldEnd, request: KafkaRequest) -> None:
         deadline = time.monotonic() + _ANSWER_SECONDS
         with suppress(OSError, EOFError), self._connect() as broker:
             broker.settimeout(_ANSWER_SECONDS)
@@ -181,7 +181,7 @@ class _Connection:
             self._until_closed(self._forward_request)
             answers.join()
 
-    def send(self, request: Request) -> Event:
+    def send(self, request: KafkaRequest) -> Event:
         """Send a request to the broker; the event is set when its answer was forwarded, or no answer can come."""
         answered = self._unanswered[request.correlation] = Event()
         self._broker.sendall(framed(request.content))
@@ -204,7 +204,7 @@ class _Connection:
                 answered.set()
 
     def _forward_request(self) -> None:
-        self._proxy.forward(Request.parse(read_frame(self._client)), self)
+        self._proxy.forward(KafkaRequest.parse(read_frame(self._client)), self)
 
     def _forward_answer(self) -> None:
         answer = read_frame(self._broker)

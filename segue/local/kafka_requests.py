@@ -12,7 +12,7 @@ _FIRST_TRANSACTIONAL_PRODUCE = 3
 _CLIENT_ID = 8
 
 
-class Request(NamedTuple):
+class KafkaRequest(NamedTuple):
     """A request of the Kafka protocol, as the bytes that follow its length."""
 
     key: int

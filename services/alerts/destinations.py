@@ -23,7 +23,7 @@ class DestinationError(SegueError):
     """Destinations that can't be used, or one that did not accept a message."""
 
 
-class Sender(Protocol):
+class AlertSender(Protocol):
     """Sends messages to destinations by their names."""
 
     def send(self, destination: str, title: str, body: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
-from runtime.health import Answer
+from runtime.health import HealthResponse
 
 
 class AlertHealth:
@@ -40,14 +40,16 @@ class AlertHealth:
         self._refused.labels(rule).inc()
         self._refusals[destination] = reason
 
-    def alive(self) -> Answer:
+    def alive(self) -> HealthResponse:
         """Return 200: the process answers."""
-        return Answer.json(200, alive=True)
+        return HealthResponse.json(200, alive=True)
 
-    def ready(self) -> Answer:
+    def ready(self) -> HealthResponse:
         """Return 200 unless a destination has refused the last message that was for it."""
-        return Answer.json(503 if self._refusals else 200, ready=not self._refusals, refusals=dict(self._refusals))
+        return HealthResponse.json(
+            503 if self._refusals else 200, ready=not self._refusals, refusals=dict(self._refusals)
+        )
 
-    def metrics(self) -> Answer:
+    def metrics(self) -> HealthResponse:
         """Return all metrics in Prometheus' format."""
-        return Answer.metrics(self.registry)
+        return HealthResponse.metrics(self.registry)

@@ -18,7 +18,7 @@ from models.rhythm.rhythm_model import HORIZONS
 from models.units import MICROS_PER_DAY, from_micros, to_micros
 from runtime.errors import NotFoundError
 from services.alerts.rules import Measure, Rule
-from services.partition_states import PartitionState, StreamStates
+from services.claimed_partitions import ClaimedPartition, ClaimedPartitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Sources:
-    """What measures are made of: Postgres, and the states of all partitions, which are looked at when needed."""
+    """What measures are made of: Postgres, and the status of all partitions, which is looked at when needed."""
 
     postgres: Engine
-    states: Callable[[], StreamStates]
+    claimed: Callable[[], ClaimedPartitions]
 
 
 #: Before its first comparison, a model has been active for this long in days that have ended and may be observed.
@@ -153,7 +153,7 @@ def _error(row: Row[Any]) -> float:
 
 def _lag(_rule: Rule, sources: Sources) -> Measured:
     partitions = _partitions(sources)
-    lags = [state.lag for state in partitions if state.lag is not None]
+    lags = [each.lag for each in partitions if each.lag is not None]
     if len(lags) < len(partitions):
         return Measured(None, _NO_BROKER)
     return Measured(max(lags), "records behind, of the partition that is furthest behind: see `segue status`")
@@ -161,15 +161,15 @@ def _lag(_rule: Rule, sources: Sources) -> Measured:
 
 def _stuck_partitions(_rule: Rule, sources: Sources) -> Measured:
     partitions = _partitions(sources)
-    problems = [state.problem for state in partitions if state.stuck or state.failing]
-    if not problems and any(state.lag is None for state in partitions):
+    problems = [each.problem for each in partitions if each.stuck or each.failing]
+    if not problems and any(each.lag is None for each in partitions):
         return Measured(None, _NO_BROKER)
     shown = "; ".join(problem for problem in problems if problem) or "partitions that are stuck or failing"
     return Measured(len(problems), shown)
 
 
-def _partitions(sources: Sources) -> Sequence[PartitionState]:
-    found = sources.states().partitions
+def _partitions(sources: Sources) -> Sequence[ClaimedPartition]:
+    found = sources.claimed().partitions
     if not found:
         raise NotFoundError("no worker has claimed a partition yet")
     return found

@@ -19,17 +19,17 @@ _UNITS: dict[Measure, tuple[str, str]] = {
 }
 
 
-class Text(NamedTuple):
+class AlertText(NamedTuple):
     """A message to people."""
 
     title: str
     body: str
 
 
-def text(message: Message, rule: Rule, found: Measured, money: Money) -> Text:
+def text(message: Message, rule: Rule, found: Measured, money: Money) -> AlertText:
     """The words of a message about a rule, whose measure has just been looked at."""
     if message == "unknown":
-        return Text(
+        return AlertText(
             f"Segue can't check: {rule.name}",
             f"Segue has not been able to check this rule for some minutes: {found.about}. "
             "Nobody will be alerted by it until that works again.",
@@ -39,10 +39,12 @@ def text(message: Message, rule: Rule, found: Measured, money: Money) -> Text:
     if found.event_time is not None:
         now = f"{now} (data up to {found.event_time:%Y-%m-%d %H:%M} UTC)"
     if message == "known":
-        return Text(f"Segue checks again: {rule.name}", f"The rule is checked again. Now: {now}. The limit is {limit}.")
+        return AlertText(
+            f"Segue checks again: {rule.name}", f"The rule is checked again. Now: {now}. The limit is {limit}."
+        )
     if message == "over":
-        return Text(f"Over: {rule.name}", f"No longer more than {limit}. Now: {now}.")
-    return Text(f"Segue: {rule.name}", f"More than {limit}. Now: {now}. No further message until this is over.")
+        return AlertText(f"Over: {rule.name}", f"No longer more than {limit}. Now: {now}.")
+    return AlertText(f"Segue: {rule.name}", f"More than {limit}. Now: {now}. No further message until this is over.")
 
 
 def amount(rule: Rule, value: float | None, found: Measured, money: Money) -> str:
@@ -56,7 +58,7 @@ def amount(rule: Rule, value: float | None, found: Measured, money: Money) -> st
     return f"{value:,.10g} {one if value == 1 else many}"
 
 
-def test_text(rules: Sequence[str]) -> Text:
+def test_text(rules: Sequence[str]) -> AlertText:
     """A message that shows that a destination works, and which rules write to it."""
     about = f" Rules that write here: {', '.join(rules)}." if rules else ""
-    return Text("Segue: a test", f"This is a test message. Alerts of Segue will come to this place.{about}")
+    return AlertText("Segue: a test", f"This is a test message. Alerts of Segue will come to this place.{about}")

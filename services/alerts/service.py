@@ -15,11 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from runtime.errors import SegueError, first_line
 from runtime.money import Money
 from runtime.output_files import OutputError
-from services.alerts.destinations import Sender
+from services.alerts.destinations import AlertSender
 from services.alerts.health import AlertHealth
 from services.alerts.incidents import Incident, due, looked
 from services.alerts.measures import Measured, Sources, measured
-from services.alerts.messages import Text, text
+from services.alerts.messages import AlertText, text
 from services.alerts.rules import Rule
 from services.alerts.state_file import StateFile
 
@@ -41,7 +41,7 @@ class AlertService:
         self,
         rules: Sequence[Rule],
         sources: Sources,
-        sender: Sender,
+        sender: AlertSender,
         state: StateFile,
         money: Money,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -91,7 +91,7 @@ class AlertService:
         self._remember(rule, destination, before, then if sent or message is None else after)
         return sent
 
-    def _accepted(self, rule: Rule, destination: str, message: Text) -> bool:
+    def _accepted(self, rule: Rule, destination: str, message: AlertText) -> bool:
         try:
             self._sender.send(destination, message.title, message.body)
         except SegueError as error:

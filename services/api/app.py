@@ -37,7 +37,7 @@ from services.api.currency_check import CurrencyCheck
 from services.api.document import PostTransactions, describe_body, openapi, page_assets
 from services.api.log import AcknowledgedLog, BusyError, RefusedError
 from services.api.rates import Bucket
-from services.api.reading import MOST_ROWS, Reader
+from services.api.reading import MOST_ROWS, CustomerReader
 from services.api.schemas import (
     Accepted,
     AudienceMembers,
@@ -77,7 +77,7 @@ CustomerId = Annotated[str, Parameter(description="Percent-encoded; a slash is `
 class Api:
     """What the handlers use. ``rate`` is how many transactions a second each key may post."""
 
-    reader: Reader
+    reader: CustomerReader
     audiences: AudienceReader
     log: AcknowledgedLog
     keys: Keys

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from data.contract.change_events import segment_ref
 from data.postgres import audience_members, audiences
-from data.postgres.audience_members import AudienceMoment, Members, at_one_moment, parts
+from data.postgres.audience_members import AudienceMoment, FoundMembers, at_one_moment, parts
 from data.postgres.audiences import Audience
 from data.postgres.database import engine
 from models.audience import NO_STATE
@@ -105,19 +105,19 @@ def _page(connection: Connection, name: str, after: str, limit: int, as_of: date
     return AudienceMembers(rows[:limit], now.event_time, rows[limit - 1].customer_id if len(rows) > limit else None)
 
 
-def _member(part: Members, row: int, personas: dict[str, str]) -> AudienceMember:
-    people, stays, found = part.people, part.stays, part.found
+def _member(part: FoundMembers, row: int, personas: dict[str, str]) -> AudienceMember:
+    customers, stays, found = part.customers, part.stays, part.found
     if stays is None:
         raise ValueError("read the members with their stays")
     before = stays.previous.of(row)
     state = None if found is None or found.state[row] == NO_STATE else RISK_STATES[int(found.state[row])]
     return AudienceMember(
-        people.customer_id.of(row),
-        segment_ref(people.segment.of(row) or "", personas),
+        customers.customer_id.of(row),
+        segment_ref(customers.segment.of(row) or "", personas),
         from_micros(int(stays.since[row])),
         segment_ref(before, personas) if before else None,
         int(stays.recency_days[row]),
-        int(people.histories.orders[row]),
-        money_text(round(float(people.spent[row]) * MONEY_UNITS)),
+        int(customers.histories.orders[row]),
+        money_text(round(float(customers.spent[row]) * MONEY_UNITS)),
         state,
     )

@@ -45,7 +45,7 @@ _LAST_CHANGE = ("from_segment", "cause", "effective_at", "transaction_id")
 _RISK = {"state": "risk_state", "since": "risk_since", "next_at": "risk_next_at", "rhythm_version": "rhythm_version"}
 
 
-class Reader:
+class CustomerReader:
     """Reads customers, changes and segments. A model is loaded once: a version never changes."""
 
     def __init__(self, database_url: str) -> None:

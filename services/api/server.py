@@ -16,7 +16,7 @@ from services.api.app import Api, application
 from services.api.audiences import AudienceReader
 from services.api.currency_check import CurrencyCheck
 from services.api.log import AcknowledgedLog
-from services.api.reading import Reader
+from services.api.reading import CustomerReader
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ class ApiConfig(Connections, Protocol):
 
 def serve(config: ApiConfig, address: str, port: int, rate: float, with_keys: bool) -> None:
     """Serve until SIGINT or SIGTERM; requests that are under way are answered first."""
-    reader = Reader(config.database)
+    reader = CustomerReader(config.database)
     api = Api(
         reader=reader,
         audiences=AudienceReader(config.database),

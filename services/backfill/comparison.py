@@ -48,7 +48,7 @@ OF_SEGMENTS = Causes([cause.word for cause in Cause], np.array([_DIRECTIONS.get(
 OF_RISK = Causes([cause.word for cause in RiskCause], np.full(len(RiskCause), _OTHER))
 
 
-class History(NamedTuple):
+class ChangeHistory(NamedTuple):
     """Changes of some customers, a customer's together and in order; each array of shape (n,).
 
     Parameters
@@ -179,7 +179,7 @@ class _Moves:
 
         return cls(causes, zeros(periods, len(causes.words)), zeros(periods), zeros(periods, 4))
 
-    def add(self, history: History, period: Ints) -> None:
+    def add(self, history: ChangeHistory, period: Ints) -> None:
         """Count changes, each in its period; -1 is before the first one."""
         inside = period >= 0
         periods, causes = self.by_cause.shape
@@ -204,7 +204,7 @@ class _Moves:
 
 
 @dataclass
-class Comparison:
+class HistoryComparison:
     """Two histories, compared in some periods that follow each other.
 
     ``differing`` counts customers of whom not all changes in the periods are in both.
@@ -225,7 +225,7 @@ class Comparison:
         self._model, self._published = _Moves.none(self.causes, count), _Moves.none(self.causes, count)
         self._equal = np.zeros(count, dtype=np.int64)
 
-    def add(self, customers: int, model: History, published: History) -> None:
+    def add(self, customers: int, model: ChangeHistory, published: ChangeHistory) -> None:
         """Add all changes of some customers, who are numbered from 0."""
         if not self.periods:
             return
@@ -261,11 +261,11 @@ class Comparison:
             for row, period in enumerate(self.periods)
         ]
 
-    def _period_of(self, history: History) -> Ints:
+    def _period_of(self, history: ChangeHistory) -> Ints:
         return np.asarray(np.searchsorted(self._begins, history.at, side="right") - 1)
 
 
-def _at_ends(history: History, period: Ints, customers: int, periods: int) -> Iterator[Ints]:
+def _at_ends(history: ChangeHistory, period: Ints, customers: int, periods: int) -> Iterator[Ints]:
     """The segment of every customer at the end of each period in turn; the array is the same one each time."""
     segment = np.full(customers, NO_SEGMENT)
     order = np.argsort(period, kind="stable")
@@ -287,7 +287,7 @@ def _counted(mine: Ints, other: Ints) -> dict[tuple[int, int], int]:
     return {(found // width - 1, found % width - 1): int(counts[found]) for found in np.flatnonzero(counts).tolist()}
 
 
-def _equal(model: History, published: History, period: Ints) -> tuple[Ints, Ints]:
+def _equal(model: ChangeHistory, published: ChangeHistory, period: Ints) -> tuple[Ints, Ints]:
     """Customer and period of each change that both have; ``period`` is that of the model's changes, -1 is left out."""
     names = ["customer", "at", "cause", "before", "after"]
     both = []

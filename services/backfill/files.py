@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from models.segment_model import NO_SEGMENT, SegmentModel
 from services.backfill.table_files import AMOUNT, MOMENT, AddRows, table_file
-from stream_app.core.columns import NO_RECORD, Cause, Changes
+from stream_app.core.columns import NO_RECORD, Cause, SegmentChanges
 
 _MONEY = ("monetary", "gross", "returned")
 _SCHEMA = pa.schema(
@@ -41,7 +41,7 @@ class ChangesFile:
     model: SegmentModel
     _add: AddRows
 
-    def add(self, customer_id: list[str], transaction_id: "pd.Series[str]", changes: Changes) -> None:
+    def add(self, customer_id: list[str], transaction_id: "pd.Series[str]", changes: SegmentChanges) -> None:
         """Write the changes of some customers, who are numbered by ``customer_id``; orders by ``transaction_id``."""
         self._add(_columns(self.model, customer_id, transaction_id, changes))
 
@@ -54,7 +54,7 @@ def writing(path: Path, model: SegmentModel) -> Iterator[ChangesFile]:
 
 
 def _columns(
-    model: SegmentModel, customer_id: list[str], transaction_id: "pd.Series[str]", changes: Changes
+    model: SegmentModel, customer_id: list[str], transaction_id: "pd.Series[str]", changes: SegmentChanges
 ) -> dict[str, Any]:
     """The columns by name; moments in microseconds and money in ten-thousandths."""
     ids = [*(segment.id for segment in model.segments), None]

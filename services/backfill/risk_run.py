@@ -17,7 +17,14 @@ from models.calendar import CalendarPeriod
 from models.rhythm.rhythm_model import RhythmModel
 from models.rhythm.risk import NO_STATE, RISK_STATES
 from models.units import Ints
-from services.backfill.comparison import OF_RISK, Causes, ComparedPeriods, Comparison, History, PeriodComparison
+from services.backfill.comparison import (
+    OF_RISK,
+    Causes,
+    ChangeHistory,
+    ComparedPeriods,
+    HistoryComparison,
+    PeriodComparison,
+)
 from stream_app.core.risk_columns import RiskCause, RiskChanges
 from stream_app.core.whole_history import Orders
 from stream_app.core.whole_risk_history import whole_risk_history
@@ -76,7 +83,9 @@ class RiskSide:
         self._rhythm = rhythm
         self._write = write
         self._since = since = whole_since(connection, risk_changes)
-        self._comparison = Comparison([each for each in periods if since is None or each.since >= since], OF_RISK)
+        self._comparison = HistoryComparison(
+            [each for each in periods if since is None or each.since >= since], OF_RISK
+        )
         self._by: Counter[str] = Counter()
         self._changes = 0
 
@@ -103,13 +112,13 @@ class RiskSide:
         )
 
 
-def _of_model(changes: RiskChanges) -> History:
+def _of_model(changes: RiskChanges) -> ChangeHistory:
     columns = (changes.customer, changes.effective_at, changes.cause, changes.from_state, changes.to_state)
-    return History(*columns, *_no_ranks(len(changes)))
+    return ChangeHistory(*columns, *_no_ranks(len(changes)))
 
 
-def _published(rows: pd.DataFrame) -> History:
-    return History(
+def _published(rows: pd.DataFrame) -> ChangeHistory:
+    return ChangeHistory(
         rows["customer"].to_numpy(dtype=np.int64),
         rows["effective_at"].to_numpy(dtype=np.int64),
         np.asarray(rows["cause"].astype("str").map(_CAUSES), dtype=np.int64),

@@ -20,15 +20,15 @@ from models.calendar import CalendarPeriod, Grain, periods
 from models.rhythm.carried import rhythm_of
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import Ints, to_micros
-from services.backfill.comparison import ComparedPeriods, Comparison, History, PeriodComparison
+from services.backfill.comparison import ChangeHistory, ComparedPeriods, HistoryComparison, PeriodComparison
 from services.backfill.risk_run import RiskBackfill, RiskSide, WriteRisk
-from stream_app.core.columns import Cause, Changes
+from stream_app.core.columns import Cause, SegmentChanges
 from stream_app.core.whole_history import Orders, whole_history
 
 _CAUSES = {cause.word: cause.value for cause in Cause}
 
 #: Called with the changes of each part: its customers, its orders' ids by row, and the changes.
-Write = Callable[[list[str], "pd.Series[str]", Changes], None]
+Write = Callable[[list[str], "pd.Series[str]", SegmentChanges], None]
 #: Called with the number of customers so far, and of all.
 Progress = Callable[[int, int], None]
 
@@ -100,22 +100,24 @@ def backfill(
         If the stream has no event time or no customer yet, or customers or their risk states wait to be rescored.
     """
     known = answerable(connection)
-    require_rescored(connection, known.until)
+    require_rescored(connection, known.watermark)
     total = customer_count(connection)
     if not total:
         raise PastError("the stream knows no customer yet")
     numbers = SegmentNumbers(model)
     all_periods = _periods(connection, known, grain)
-    comparison = Comparison([period for period in all_periods if known.since is None or period.since >= known.since])
+    comparison = HistoryComparison(
+        [period for period in all_periods if known.since is None or period.since >= known.since]
+    )
     rhythm = rhythm_of(model)
     if rhythm is not None:
-        require_risk_rescored(connection, known.until, _rhythms(model, *models.values()))
+        require_risk_rescored(connection, known.watermark, _rhythms(model, *models.values()))
     risk = None if rhythm is None else RiskSide(connection, rhythm, all_periods, write_risk)
     by: Counter[str] = Counter()
     done = changed = stored = revised = 0
     progress(0, total)
-    until = to_micros(known.until)
-    for part in history_parts(connection, known.until, most_customers, with_risk=risk is not None):
+    until = to_micros(known.watermark)
+    for part in history_parts(connection, known.watermark, most_customers, with_risk=risk is not None):
         orders = _orders(part)
         found = whole_history(model, part.customer_id, orders, until)
         write(part.customer_id, part.orders["transaction_id"], found)
@@ -165,7 +167,7 @@ def _rhythms(*models: SegmentModel) -> dict[str, str]:
 def _periods(connection: Connection, known: Answerable, grain: Grain) -> Sequence[CalendarPeriod]:
     """The periods from the first order or published change on."""
     first = _first(connection, known)
-    return [] if first is None else periods(grain, first, known.until)
+    return [] if first is None else periods(grain, first, known.watermark)
 
 
 def _first(connection: Connection, known: Answerable) -> datetime | None:
@@ -173,7 +175,7 @@ def _first(connection: Connection, known: Answerable) -> datetime | None:
     changed = connection.execute(select(func.min(segment_changes.c.effective_at))).scalar_one()
     moments = [moment for moment in (first_moment(connection), changed) if moment is not None]
     first = min(moments, default=None)
-    return None if first is None or first > known.until else first
+    return None if first is None or first > known.watermark else first
 
 
 def _orders(part: HistoryPart) -> Orders:
@@ -182,19 +184,19 @@ def _orders(part: HistoryPart) -> Orders:
     return Orders(rows["customer"].to_numpy(dtype=np.int64), moment, rows["kind"].tolist(), amount)
 
 
-def _of_model(changes: Changes) -> History:
+def _of_model(changes: SegmentChanges) -> ChangeHistory:
     before, after = changes.from_segment, changes.to_segment
-    return History(changes.customer, changes.effective_at, changes.cause, before, after, before, after)
+    return ChangeHistory(changes.customer, changes.effective_at, changes.cause, before, after, before, after)
 
 
-def _published(rows: pd.DataFrame, models: Mapping[str, SegmentModel], numbers: SegmentNumbers) -> History:
+def _published(rows: pd.DataFrame, models: Mapping[str, SegmentModel], numbers: SegmentNumbers) -> ChangeHistory:
     before, after = rows["from_segment"].astype("str"), rows["to_segment"].astype("str")
     rank_before, rank_after = np.full(len(rows), -1), np.full(len(rows), -1)
     for version, own in rows.groupby("model_version", observed=True).indices.items():
         if model := models.get(str(version)):
             rank_before[own] = _ranks(before.iloc[own], model)
             rank_after[own] = _ranks(after.iloc[own], model)
-    return History(
+    return ChangeHistory(
         rows["customer"].to_numpy(dtype=np.int64),
         rows["effective_at"].to_numpy(dtype=np.int64),
         np.asarray(rows["cause"].astype("str").map(_CAUSES), dtype=np.int64),

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
-from runtime.health import Answer
+from runtime.health import HealthResponse
 
 
 class ClockHealth:
@@ -39,16 +39,16 @@ class ClockHealth:
         self._leads.set(0)
         self._failing.set(1)
 
-    def alive(self) -> Answer:
+    def alive(self) -> HealthResponse:
         """Return 200: the process answers."""
-        return Answer.json(200, alive=True)
+        return HealthResponse.json(200, alive=True)
 
-    def ready(self) -> Answer:
+    def ready(self) -> HealthResponse:
         """Return 200 if the clock ticks or waits for the one that does, else 503."""
-        return Answer.json(
+        return HealthResponse.json(
             503 if self.trouble else 200, ready=self.trouble is None, leads=self.leads, trouble=self.trouble
         )
 
-    def metrics(self) -> Answer:
+    def metrics(self) -> HealthResponse:
         """Return all metrics in Prometheus' format."""
-        return Answer.metrics(self.registry)
+        return HealthResponse.metrics(self.registry)

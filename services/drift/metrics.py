@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 from sqlalchemy import Engine
 
 from data.postgres import drift
-from runtime.health import Answer
+from runtime.health import HealthResponse
 
 THRESHOLD = "Value beyond which a measure counts towards an alarm: above it, or below it if the reference is above it."
 
@@ -50,14 +50,14 @@ class DriftHealth:
         self._metrics = metrics
         self.trouble: str | None = None
 
-    def alive(self) -> Answer:
+    def alive(self) -> HealthResponse:
         """Return 200: the process answers."""
-        return Answer.json(200, trouble=None)
+        return HealthResponse.json(200, trouble=None)
 
-    def ready(self) -> Answer:
+    def ready(self) -> HealthResponse:
         """Return 200 if the last observation succeeded, else 503."""
-        return Answer.json(200 if self.trouble is None else 503, trouble=self.trouble)
+        return HealthResponse.json(200 if self.trouble is None else 503, trouble=self.trouble)
 
-    def metrics(self) -> Answer:
+    def metrics(self) -> HealthResponse:
         """Return all metrics in Prometheus' format."""
-        return Answer.metrics(self._metrics.registry)
+        return HealthResponse.metrics(self._metrics.registry)

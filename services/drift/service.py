@@ -19,7 +19,7 @@ from services.drift.publishing import DriftPublisher
 
 log = structlog.get_logger(__name__)
 
-_INTERVAL_SECONDS = 2.0
+_SHORTEST_REST_SECONDS = 2.0
 # The queries compete with the workers for CPU time, whatever this process's niceness is. Resting nine times as long as
 # observing bounds the load to a tenth of one CPU; the longest rest keeps the metrics fresh.
 _REST_FACTOR = 9.0
@@ -31,7 +31,7 @@ _TRANSIENT = (OperationalError, LogError, WriteError, ActivationError)
 
 def rest_seconds(busy: float) -> float:
     """Return the seconds to rest after observing for ``busy`` seconds."""
-    return min(max(_INTERVAL_SECONDS, _REST_FACTOR * busy), _LONGEST_REST_SECONDS)
+    return min(max(_SHORTEST_REST_SECONDS, _REST_FACTOR * busy), _LONGEST_REST_SECONDS)
 
 
 class DriftService:

@@ -8,7 +8,7 @@ from data.datasets import presets
 from data.datasets.mapping import Mapping
 from runtime.errors import SegueError
 from services.ingest.mapped_records import RecordReader
-from services.ingest.outcomes import Accepted, Outcome, Passed, Rejected
+from services.ingest.outcomes import AcceptedRecord, Passed, RecordOutcome, Rejected
 
 
 class MappingError(SegueError):
@@ -16,10 +16,10 @@ class MappingError(SegueError):
 
 
 @dataclass(slots=True)
-class Sample:
+class CheckedSample:
     """What became of the records that were looked at; ``notes`` are sentences for a person."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[RecordOutcome] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -28,7 +28,7 @@ class Sample:
         return [outcome for outcome in self.outcomes if isinstance(outcome, Rejected)]
 
 
-def check(reader: RecordReader, mapping: Mapping, values: Sequence[bytes | None]) -> Sample:
+def check(reader: RecordReader, mapping: Mapping, values: Sequence[bytes | None]) -> CheckedSample:
     """Read some records of the topic.
 
     Raises
@@ -37,7 +37,7 @@ def check(reader: RecordReader, mapping: Mapping, values: Sequence[bytes | None]
         If a record has two readings, the mapping names a field that no record has, no record at all can be understood,
         or the records are the lines of orders.
     """
-    sample = Sample([reader.read(value) for value in values])
+    sample = CheckedSample([reader.read(value) for value in values])
     for outcome in sample.rejected:
         if outcome.is_ambiguous:
             raise MappingError(f"the mapping leaves open how the topic's records are read: {outcome.reason}")
@@ -76,12 +76,12 @@ def _refuse_unknown_fields(reader: RecordReader, mapping: Mapping, values: Seque
             raise MappingError(f"{key}: no record that was looked at has a field {name!r}; they have {listed}")
 
 
-def _look_for_lines(mapping: Mapping, sample: Sample) -> None:
+def _look_for_lines(mapping: Mapping, sample: CheckedSample) -> None:
     """Refuse records that are lines of orders: of each order, only the first line would count."""
     seen: dict[tuple[str, str, int], object] = {}
     repeated = ""
     for outcome in sample.outcomes:
-        if isinstance(outcome, Accepted):
+        if isinstance(outcome, AcceptedRecord):
             for sold in outcome.transactions:
                 content = (sold.occurred_at, sold.kind, sold.amount)
                 if seen.setdefault((sold.customer_id, sold.transaction_id, sold.revision), content) != content:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from services.ingest.json_values import Moment, Number
+from services.ingest.json_values import EpochMoment, Number
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (a local time, or one whose zone is added as text)
 _DAY = timedelta(days=1)
@@ -76,8 +76,8 @@ def _local(unit: timedelta, divisor: int = 1) -> Callable[[Any, dict[str, Any]],
     return lambda value, schema: (_EPOCH + int(value) // divisor * unit).isoformat(" ")
 
 
-def _moment(value: Any, schema: dict[str, Any]) -> Moment:
-    return Moment(f"{(_EPOCH + int(value) * _MILLISECOND).isoformat()}Z")
+def _moment(value: Any, schema: dict[str, Any]) -> EpochMoment:
+    return EpochMoment(f"{(_EPOCH + int(value) * _MILLISECOND).isoformat()}Z")
 
 
 _CONVERSIONS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {

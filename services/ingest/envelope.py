@@ -21,7 +21,7 @@ _OPERATION, _DELETED = "__op", "__deleted"
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class OrderContent:
     """What a record says about an order.
 
     Attributes
@@ -43,7 +43,7 @@ class Content:
     has_local_epochs: bool = False
 
 
-def opened(value: bytes | None) -> Content | Gone:
+def opened(value: bytes | None) -> OrderContent | Gone:
     """The order in a record, or why there is none in it.
 
     Raises
@@ -73,15 +73,15 @@ def opened(value: bytes | None) -> Content | Gone:
     return _order(content, has_schema=False)
 
 
-def _order(content: dict[str, Any], *, has_schema: bool) -> Content | Gone:
+def _order(content: dict[str, Any], *, has_schema: bool) -> OrderContent | Gone:
     if "op" in content and ("after" in content or "before" in content or "source" in content):
         return _change(content, has_schema=has_schema)
     if _DELETED in content or _OPERATION in content:
         return _unwrapped(content, has_schema=has_schema)
-    return Content(content)
+    return OrderContent(content)
 
 
-def _change(content: dict[str, Any], *, has_schema: bool) -> Content | Gone:
+def _change(content: dict[str, Any], *, has_schema: bool) -> OrderContent | Gone:
     """The order of Debezium's envelope."""
     operation = content["op"]
     if gone := _GONE.get(operation):
@@ -91,10 +91,10 @@ def _change(content: dict[str, Any], *, has_schema: bool) -> Content | Gone:
     before, after = content.get("before"), content.get("after")
     if not isinstance(after, dict):
         raise ValueError("the change event has no row in `after`")
-    return Content(after, before if isinstance(before, dict) else None, _ORDERS[operation], not has_schema)
+    return OrderContent(after, before if isinstance(before, dict) else None, _ORDERS[operation], not has_schema)
 
 
-def _unwrapped(content: dict[str, Any], *, has_schema: bool) -> Content | Gone:
+def _unwrapped(content: dict[str, Any], *, has_schema: bool) -> OrderContent | Gone:
     """The row that Debezium's SMT ExtractNewRecordState leaves of an envelope."""
     if str(content.get(_DELETED)).lower() == "true":
         return "delete"
@@ -102,4 +102,4 @@ def _unwrapped(content: dict[str, Any], *, has_schema: bool) -> Content | Gone:
     if gone := _GONE.get(str(operation)):
         return gone
     fields = {name: value for name, value in content.items() if name not in (_OPERATION, _DELETED)}
-    return Content(fields, None, _ORDERS.get(str(operation), "unknown"), not has_schema)
+    return OrderContent(fields, None, _ORDERS.get(str(operation), "unknown"), not has_schema)

@@ -9,7 +9,7 @@ from typing import Any
 
 from data.datasets.cells import AmbiguousError, shown
 from data.datasets.mapping import Mapping
-from services.ingest.json_values import Moment, Number
+from services.ingest.json_values import EpochMoment, Number
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (the digits of a time of either kind)
 # By the number of digits: how many there are in a microsecond, or how many microseconds one has.
@@ -44,7 +44,7 @@ def one_reading(value: Any, mapping: Mapping, *, may_be_local: bool) -> Any:
 
 def _digits(value: Any, *, may_be_local: bool) -> str | None:
     """The digits of a clock that a count gives, if it may be a local time."""
-    if isinstance(value, Moment):
+    if isinstance(value, EpochMoment):
         return value.removesuffix("Z").replace("T", " ")
     if not may_be_local or not isinstance(value, Number) or not value.isdecimal() or len(value) not in _UNITS:
         return None

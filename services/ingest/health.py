@@ -6,7 +6,7 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from data.datasets.one_order import LeftOut
-from runtime.health import Answer
+from runtime.health import HealthResponse
 from services.ingest.envelope import Gone
 
 #: What can become of a record.
@@ -65,14 +65,14 @@ class IngestHealth:
         self.trouble = reason
         self._failing.set(1)
 
-    def alive(self) -> Answer:
+    def alive(self) -> HealthResponse:
         """Return 200: the process answers."""
-        return Answer.json(200, alive=True)
+        return HealthResponse.json(200, alive=True)
 
-    def ready(self) -> Answer:
+    def ready(self) -> HealthResponse:
         """Return 200 if Kafka answers, else 503."""
-        return Answer.json(503 if self.trouble else 200, ready=self.trouble is None, trouble=self.trouble)
+        return HealthResponse.json(503 if self.trouble else 200, ready=self.trouble is None, trouble=self.trouble)
 
-    def metrics(self) -> Answer:
+    def metrics(self) -> HealthResponse:
         """Return all metrics in Prometheus' format."""
-        return Answer.metrics(self.registry)
+        return HealthResponse.metrics(self.registry)

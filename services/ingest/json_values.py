@@ -13,7 +13,7 @@ class Number(str):
     __slots__ = ()
 
 
-class Moment(str):
+class EpochMoment(str):
     """A time that a count since 1970 gives, in ISO 8601 with the zone Z: perhaps the digits of a local time."""
 
     __slots__ = ()

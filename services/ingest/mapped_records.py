@@ -15,14 +15,14 @@ from data.datasets import presets
 from data.datasets.cells import AmbiguousError
 from data.datasets.conventions import TIME_PARTS, Conventions, find_out
 from data.datasets.date_parts import format_of
-from data.datasets.mapping import Columns, Mapping
+from data.datasets.mapping import MappedColumns, Mapping
 from data.datasets.missing import is_missing
 from data.datasets.numbers import Numbers
 from data.datasets.one_order import Cells, LeftOut, OrderError, cancelled, read_edited_order, read_order
-from services.ingest.envelope import Content, opened
+from services.ingest.envelope import OrderContent, opened
 from services.ingest.epochs import one_reading
 from services.ingest.json_values import Number, cell, flat, parsed
-from services.ingest.outcomes import Accepted, Outcome, Passed, Rejected
+from services.ingest.outcomes import AcceptedRecord, Passed, RecordOutcome, Rejected
 from services.ingest.revisions import revised, revision_of
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class RecordReader:
         self._columns = lru_cache(_KNOWN_SHAPES)(self._find_columns)
         self._plain = lru_cache(_KNOWN_SHAPES)(self._plain_conventions)
 
-    def read(self, value: bytes | None) -> Outcome:
+    def read(self, value: bytes | None) -> RecordOutcome:
         """What a record means."""
         try:
             content = opened(value)
@@ -85,7 +85,7 @@ class RecordReader:
         content = opened(value)
         return [] if isinstance(content, str) else [*self._split(content.fields)[2]]
 
-    def _updated(self, found: Accepted | Passed, content: Content) -> Outcome:
+    def _updated(self, found: AcceptedRecord | Passed, content: OrderContent) -> RecordOutcome:
         """An update that takes back what may have been sent before can't be passed over."""
         before = None if content.before is None else self._before(content.before, content)
         if isinstance(found, Passed):
@@ -94,26 +94,26 @@ class RecordReader:
             known = "was a transaction before" if before else "may have been a transaction before"
             what = "has no customer" if found.why == "guest" else "is no sale"
             return Rejected(f"the update says that the order {what}, but it {known}")
-        if isinstance(before, Accepted) and _identity(before) != _identity(found):
+        if isinstance(before, AcceptedRecord) and _identity(before) != _identity(found):
             return Rejected("the update changes the number or the customer of an order")
         return found
 
-    def _revision(self, content: Content) -> Outcome:
+    def _revision(self, content: OrderContent) -> RecordOutcome:
         """A record as a revision of its order: what the order is now, and what it was before as cancelled."""
         revision = self._revision_of(content.fields)
         is_new = content.operation == "create"
         found = self._transactions(content.fields, content, read_order if is_new else read_edited_order)
         before = None if content.before is None else self._before(content.before, content)
-        was = before.transactions if isinstance(before, Accepted) else []
+        was = before.transactions if isinstance(before, AcceptedRecord) else []
         now: list[wire.Transaction] = []
-        if isinstance(found, Accepted):
+        if isinstance(found, AcceptedRecord):
             now = found.transactions
         elif found.why == "not a sale" and not is_new and not isinstance(before, Passed):
             now = self._read(content.fields, content, cancelled)
         elif content.operation == "update" and before is None:
             return self._updated(found, content)
         transactions = revised(now, was, revision)
-        return Accepted(transactions) if transactions or isinstance(found, Accepted) else found
+        return AcceptedRecord(transactions) if transactions or isinstance(found, AcceptedRecord) else found
 
     def _revision_of(self, fields: dict[str, Any]) -> int:
         path, head = self._mapping.records.revision, dict(flat(fields))
@@ -125,19 +125,19 @@ class RecordReader:
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
 
-    def _before(self, fields: dict[str, Any], content: Content) -> Accepted | Passed | None:
+    def _before(self, fields: dict[str, Any], content: OrderContent) -> AcceptedRecord | Passed | None:
         try:
             return self._transactions(fields, content)
         except ValueError:
             return None
 
     def _transactions(
-        self, fields: dict[str, Any], content: Content, read: _Read[list[wire.Transaction] | LeftOut] = read_order
-    ) -> Accepted | Passed:
+        self, fields: dict[str, Any], content: OrderContent, read: _Read[list[wire.Transaction] | LeftOut] = read_order
+    ) -> AcceptedRecord | Passed:
         result = self._read(fields, content, read)
-        return Passed(result) if isinstance(result, str) else Accepted(result)
+        return Passed(result) if isinstance(result, str) else AcceptedRecord(result)
 
-    def _read(self, fields: dict[str, Any], content: Content, read: _Read[T]) -> T:
+    def _read(self, fields: dict[str, Any], content: OrderContent, read: _Read[T]) -> T:
         """What a function reads from the cells of an order."""
         head, lines, names = self._split(fields)
         columns = self._columns(tuple(names))
@@ -176,7 +176,9 @@ class RecordReader:
     def _is_of_lines(self, path: str) -> bool:
         return bool(self._lines) and path.startswith(f"{self._lines}.")
 
-    def _cells(self, wanted: Iterable[str], columns: dict[str, str], fields: dict[str, Any], content: Content) -> Cells:
+    def _cells(
+        self, wanted: Iterable[str], columns: dict[str, str], fields: dict[str, Any], content: OrderContent
+    ) -> Cells:
         found: dict[str, str | None] = {
             column: _cell(columns[column], fields) for column in wanted if column not in TIME_PARTS
         }
@@ -196,7 +198,7 @@ class RecordReader:
                 if text is not None and text.strip() and not (column in _MONEY and isinstance(text, Number)):
                     yield text
 
-        mapping = msgspec.structs.replace(self._mapping, columns=Columns(**columns))
+        mapping = msgspec.structs.replace(self._mapping, columns=MappedColumns(**columns))
         return find_out(mapping, distinct, self._mapping.money.currency)
 
     def _plain_conventions(self, columns: tuple[tuple[str, str], ...], form: str) -> Conventions:
@@ -205,7 +207,7 @@ class RecordReader:
         The times have one format. A number with two readings is an error unless the mapping has a decimal mark.
         """
         time = msgspec.structs.replace(self._mapping.time, format=form)
-        mapping = msgspec.structs.replace(self._mapping, columns=Columns(**dict(columns)), time=time)
+        mapping = msgspec.structs.replace(self._mapping, columns=MappedColumns(**dict(columns)), time=time)
         known = find_out(mapping, lambda column: (), mapping.money.currency)
         numbers = Numbers(mapping.money.decimal, mapping.money.currency)
         parsers = dict(known.parsers)
@@ -236,6 +238,6 @@ def _cell(path: str, fields: dict[str, Any]) -> str | None:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _identity(accepted: Accepted) -> tuple[str, str]:
+def _identity(accepted: AcceptedRecord) -> tuple[str, str]:
     first = accepted.transactions[0]
     return first.customer_id, first.transaction_id

@@ -8,7 +8,7 @@ from services.ingest.envelope import Gone
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedRecord:
     """The transactions of a record: a sale or a return, and what was paid back later, if the record says so."""
 
     transactions: list[wire.Transaction]
@@ -29,4 +29,4 @@ class Rejected:
     is_ambiguous: bool = False
 
 
-Outcome = Accepted | Passed | Rejected
+RecordOutcome = AcceptedRecord | Passed | Rejected

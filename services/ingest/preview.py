@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from data.contract.wire import Transaction
 from runtime.counts import many
 from services.ingest.mapped_records import RecordReader
-from services.ingest.outcomes import Accepted, Passed
+from services.ingest.outcomes import AcceptedRecord, Passed
 from services.ingest.sampling import Sampled
 
 _WORDS = {
@@ -23,7 +23,7 @@ def preview(reader: RecordReader, records: Sequence[Sampled]) -> Iterator[str]:
     for record in records:
         place = f"{record.partition}:{record.offset}"
         outcome = reader.read(record.value)
-        if isinstance(outcome, Accepted):
+        if isinstance(outcome, AcceptedRecord):
             yield from (f"{place}  {_in_words(sold)}" for sold in outcome.transactions)
         elif isinstance(outcome, Passed):
             yield f"{place}  {_WORDS[outcome.why]}"

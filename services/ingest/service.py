@@ -26,16 +26,16 @@ from services.ingest.outcomes import Passed, Rejected
 log = structlog.get_logger(__name__)
 
 _MOST_RECORDS = 1_000
-_READ_SECONDS = 0.5
-_LOOK_SECONDS, _FIRST_LOOK_SECONDS = 5.0, 2.0
+_POLL_SECONDS = 0.5
+_LAG_SECONDS, _FIRST_LAG_SECONDS = 5.0, 2.0
 _REPORT_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Source(Protocol):
-    """What ingestion needs of :class:`services.ingest.source.Source`."""
+class IngestSource(Protocol):
+    """What ingestion needs of :class:`services.ingest.source.KafkaSource`."""
 
     topic: str
     log_id: str
@@ -49,8 +49,8 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-class Sink(Protocol):
-    """What ingestion needs of :class:`services.ingest.sink.Sink`."""
+class IngestSink(Protocol):
+    """What ingestion needs of :class:`services.ingest.sink.KafkaSink`."""
 
     def transaction(self, key: bytes, value: bytes, source: str, too_large: Callable[[], None]) -> None: ...
 
@@ -73,8 +73,8 @@ class IngestService:
     def __init__(
         self,
         reader: RecordReader,
-        open_source: Callable[[], Source],
-        open_sink: Callable[[], Sink],
+        open_source: Callable[[], IngestSource],
+        open_sink: Callable[[], IngestSink],
         health: IngestHealth,
     ) -> None:
         self._reader = reader
@@ -114,23 +114,23 @@ class IngestService:
         finally:
             source.close()
 
-    def _ingest(self, source: Source, sink: Sink) -> None:
+    def _ingest(self, source: IngestSource, sink: IngestSink) -> None:
         # A missing right shows within a moment: until then nobody knows whether ingestion works.
-        looked = time.monotonic() - _LOOK_SECONDS + _FIRST_LOOK_SECONDS
+        looked = time.monotonic() - _LAG_SECONDS + _FIRST_LAG_SECONDS
         reported = 0.0
         while not self._stopped.is_set():
-            records = source.read(_MOST_RECORDS, _READ_SECONDS)
+            records = source.read(_MOST_RECORDS, _POLL_SECONDS)
             if records and not self._handled(records, source, sink):
                 return
             now = time.monotonic()
-            if now - looked > _LOOK_SECONDS:
+            if now - looked > _LAG_SECONDS:
                 looked = now
                 self.health.working(source.lag())
             if now - reported > _REPORT_SECONDS:
                 reported = now
                 self._report()
 
-    def _handled(self, records: Sequence[Message], source: Source, sink: Sink) -> bool:
+    def _handled(self, records: Sequence[Message], source: IngestSource, sink: IngestSink) -> bool:
         """Write what records mean and commit them; False if ingestion was stopped before Kafka had everything."""
         outcomes: Counter[str] = Counter()
         for record in records:
@@ -141,7 +141,7 @@ class IngestService:
         self.health.handled(outcomes, records[-1].timestamp()[1])
         return True
 
-    def _write(self, record: Message, source: Source, sink: Sink, outcomes: Counter[str]) -> None:
+    def _write(self, record: Message, source: IngestSource, sink: IngestSink, outcomes: Counter[str]) -> None:
         """Queue what a record means, and count what becomes of it."""
         outcome = self._reader.read(record.value())
 

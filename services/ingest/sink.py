@@ -16,7 +16,7 @@ TooLarge = Callable[[], None]
 """Called if a record is too large for its topic even when it is alone in its request."""
 
 
-class Sink:
+class KafkaSink:
     """An idempotent producer with ``acks=all``; :meth:`flush` returns when Kafka has everything."""
 
     def __init__(self, brokers: Brokers, log_topic: str, dead_letter_topic: str) -> None:

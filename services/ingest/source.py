@@ -20,7 +20,7 @@ _LOOK_TIMEOUT = 3.0
 _RESET = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 
 
-class Source:
+class KafkaSource:
     """Reads the partitions that the group assigns to this process.
 
     Parameters

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 import structlog
 
-from services.webhooks.schedule import Accepted, Delivery, Finished, Outcome, Policy, Schedule
+from services.webhooks.schedule import AcceptedAttempt, AttemptOutcome, Delivery, Finished, Policy, Schedule
 
 log = structlog.get_logger(__name__)
 
-Send = Callable[[Delivery, datetime], Awaitable[Outcome]]
+Send = Callable[[Delivery, datetime], Awaitable[AttemptOutcome]]
 
 
 class Dispatcher:
@@ -72,7 +72,7 @@ class Dispatcher:
         finished = self._schedule.finish(delivery, outcome, time.monotonic(), self._random.random())
         if was_down and not self._schedule.is_down:
             log.info("the receiver is back")
-        elif self._schedule.is_down and not was_down and not isinstance(outcome, Accepted):
+        elif self._schedule.is_down and not was_down and not isinstance(outcome, AcceptedAttempt):
             log.warning("the receiver seems to be down; retrying with pauses", reason=outcome.reason)
         if finished is not None:
             self._finished(delivery, finished)

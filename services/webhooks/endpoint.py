@@ -18,7 +18,7 @@ import httpx
 from standardwebhooks import Webhook
 
 from data.contract.events import CONTENT_TYPE
-from services.webhooks.schedule import Accepted, Delivery, Failed, Outcome, Refused
+from services.webhooks.schedule import AcceptedAttempt, AttemptOutcome, Delivery, FailedAttempt, RefusedAttempt
 
 _PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
@@ -82,7 +82,7 @@ class Endpoint:
         return f"{self.url.scheme}://{self.url.netloc.decode()}"
 
 
-class Sender:
+class WebhookSender:
     """Sends requests; no behaviour of the receiver raises an exception."""
 
     def __init__(self, endpoint: Endpoint, client: httpx.AsyncClient, timeout: float) -> None:
@@ -90,7 +90,7 @@ class Sender:
         self._client = client
         self._timeout = timeout
 
-    async def __call__(self, delivery: Delivery, now: datetime) -> Outcome:
+    async def __call__(self, delivery: Delivery, now: datetime) -> AttemptOutcome:
         """Make one attempt, which takes ``timeout`` seconds at most."""
         headers = self._endpoint.headers(delivery, now)
         request = self._client.build_request("POST", self._endpoint.url, content=delivery.event, headers=headers)
@@ -102,25 +102,27 @@ class Sender:
                 finally:
                     await response.aclose()
         except (TimeoutError, httpx.TimeoutException):
-            return Failed(f"no answer within {self._timeout:g} s", unavailable=True)
+            return FailedAttempt(f"no answer within {self._timeout:g} s", unavailable=True)
         except httpx.HTTPError as error:
-            return Failed(f"{_words(type(error).__name__)}{f' ({error})' if str(error) else ''}", unavailable=True)
+            return FailedAttempt(
+                f"{_words(type(error).__name__)}{f' ({error})' if str(error) else ''}", unavailable=True
+            )
         return outcome_of(response.status_code, response.headers, body, now)
 
 
-def outcome_of(status: int, headers: Mapping[str, str], body: str, now: datetime) -> Outcome:
+def outcome_of(status: int, headers: Mapping[str, str], body: str, now: datetime) -> AttemptOutcome:
     """Interpret an answer: 2xx is accepted; 408, 409, 425, 429 and 5xx are retried; all others are refused."""
     if httpx.codes.is_success(status):
-        return Accepted()
+        return AcceptedAttempt()
     reason = f"{status} {httpx.codes.get_reason_phrase(status)}".strip()
     if httpx.codes.is_redirect(status):
-        return Refused(f"{reason}: redirects are not followed; SEGUE_WEBHOOK_URL must be where it leads")
+        return RefusedAttempt(f"{reason}: redirects are not followed; SEGUE_WEBHOOK_URL must be where it leads")
     text = " ".join(body.split())
     if text:
         reason += f": {text[:_REPORTED_LENGTH]}{'…' if len(text) > _REPORTED_LENGTH else ''}"
     if status in _RETRYABLE or httpx.codes.is_server_error(status):
-        return Failed(reason, _retry_after(headers.get("retry-after"), now), unavailable=status in _UNAVAILABLE)
-    return Refused(reason)
+        return FailedAttempt(reason, _retry_after(headers.get("retry-after"), now), unavailable=status in _UNAVAILABLE)
+    return RefusedAttempt(reason)
 
 
 def client(concurrency: int, timeout: float) -> httpx.AsyncClient:

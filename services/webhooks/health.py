@@ -6,7 +6,7 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from runtime.health import Answer
+from runtime.health import HealthResponse
 
 
 class WebhookStatus(Protocol):
@@ -37,22 +37,24 @@ class WebhookHealth:
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
-    def alive(self) -> Answer:
+    def alive(self) -> HealthResponse:
         """Return 200: the process answers."""
-        return Answer.json(200, alive=True)
+        return HealthResponse.json(200, alive=True)
 
-    def ready(self) -> Answer:
+    def ready(self) -> HealthResponse:
         """Return 200 if the receiver accepts changes and progress can be saved, else 503."""
         reasons = []
         if self._webhook.receiver_is_down:
             reasons.append("the receiver seems to be down")
         if self._webhook.in_trouble:
             reasons.append("progress can't be saved")
-        return Answer.json(503 if reasons else 200, ready=not reasons, reasons=reasons, waiting=self._webhook.waiting)
+        return HealthResponse.json(
+            503 if reasons else 200, ready=not reasons, reasons=reasons, waiting=self._webhook.waiting
+        )
 
-    def metrics(self) -> Answer:
+    def metrics(self) -> HealthResponse:
         """Return all metrics in Prometheus' format."""
-        return Answer.metrics(self._registry)
+        return HealthResponse.metrics(self._registry)
 
     def collect(self) -> Iterator[Metric]:
         """Yield the current metrics, for the registry."""

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from data.postgres import campaigns
 from data.postgres.campaigns import Holdout
 from services.webhooks.kinds import AnyChange, Kind
-from services.webhooks.reader import Record
+from services.webhooks.reader import ChangeRecord
 
 
 class HeldOut:
@@ -18,7 +18,7 @@ class HeldOut:
     def __init__(self, postgres: Engine) -> None:
         self._postgres = postgres
 
-    def among(self, records: Sequence[Record], kind: Kind) -> list[bool]:
+    def among(self, records: Sequence[ChangeRecord], kind: Kind) -> list[bool]:
         """Whether each record is a change of a kind that took effect while its customer was held out of a campaign.
 
         Raises
@@ -33,7 +33,7 @@ class HeldOut:
         return [change is not None and _is_within(change, found.get(change.customer_id, ())) for change in changes]
 
 
-def _change(record: Record, kind: Kind) -> AnyChange | None:
+def _change(record: ChangeRecord, kind: Kind) -> AnyChange | None:
     try:
         return kind.read(record.event)
     except msgspec.MsgspecError:

@@ -7,7 +7,7 @@ restart delivers exactly those changes that have not been delivered.
 from data.postgres.webhooks import SavedOffset
 
 
-class PartitionProgress:
+class WebhookPartitionProgress:
     """The progress of reading and delivering one partition."""
 
     def __init__(self, saved: SavedOffset) -> None:

@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 _TIMEOUT = 10.0
 
 
-class Record(NamedTuple):
+class ChangeRecord(NamedTuple):
     """A record of a topic of changes."""
 
     partition: int
@@ -22,7 +22,7 @@ class Record(NamedTuple):
     event: bytes
 
 
-class Reader:
+class ChangeReader:
     """Reads from given offsets. Only one thread at a time may call its methods.
 
     Raises
@@ -54,7 +54,7 @@ class Reader:
         if first > start.offset:
             log.error("changes are gone from the topic", partition=start.partition, offsets=first - start.offset)
 
-    def read(self, limit: int, seconds: float) -> list[Record]:
+    def read(self, limit: int, seconds: float) -> list[ChangeRecord]:
         """Return up to ``limit`` records that arrive within ``seconds``.
 
         Raises
@@ -74,7 +74,7 @@ class Reader:
             if offset <= self._last[partition]:
                 raise LogError("the change topic was recreated; restart to read it from its beginning")
             self._last[partition] = offset
-            records.append(Record(partition, offset, message.value() or b""))
+            records.append(ChangeRecord(partition, offset, message.value() or b""))
         return records
 
     def close(self) -> None:

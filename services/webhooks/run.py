@@ -23,15 +23,15 @@ from runtime.errors import first_line
 from services.webhooks.dispatch import Dispatcher, Send
 from services.webhooks.held_out import HeldOut
 from services.webhooks.kinds import AnyChange, Kind
-from services.webhooks.partition_progress import PartitionProgress
-from services.webhooks.reader import Reader, Record
+from services.webhooks.partition_progress import WebhookPartitionProgress
+from services.webhooks.reader import ChangeReader, ChangeRecord
 from services.webhooks.schedule import Delivery, Finished, Policy
 
 log = structlog.get_logger(__name__)
 
 #: Maximum number of changes that are read and not done.
 WINDOW = 1_000
-_READ_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 _SAVE_SECONDS = 0.5
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class Webhook:
         self._postgres = postgres
         self._claim = claim
         self._matches = matches
-        self._progress = {partition: PartitionProgress(saved) for partition, saved in claim.offsets.items()}
+        self._progress = {partition: WebhookPartitionProgress(saved) for partition, saved in claim.offsets.items()}
         self._saved = dict(claim.offsets)
         self._dispatcher = Dispatcher(policy, send, self._finish)
         self._unsaved_abandoned: list[AbandonedChange] = []
@@ -99,7 +99,7 @@ class Webhook:
         """Whether progress can't be saved."""
         return self._trouble
 
-    async def run(self, reader: Reader) -> None:
+    async def run(self, reader: ChangeReader) -> None:
         """Deliver until SIGINT or SIGTERM; then wait for running attempts, and save progress. Closes the reader.
 
         Raises
@@ -119,16 +119,16 @@ class Webhook:
             finally:
                 thread.submit(reader.close)
 
-    async def _read(self, reader: Reader, thread: ThreadPoolExecutor) -> None:
+    async def _read(self, reader: ChangeReader, thread: ThreadPoolExecutor) -> None:
         while True:
             while self._not_done >= WINDOW:
                 self._room.clear()
                 await self._room.wait()
-            records = await _in(thread, reader.read, WINDOW - self._not_done, _READ_SECONDS)
+            records = await _in(thread, reader.read, WINDOW - self._not_done, _POLL_SECONDS)
             for record, left_out in zip(records, await self._left_out(thread, records), strict=True):
                 self._add(record, left_out)
 
-    async def _left_out(self, thread: ThreadPoolExecutor, records: list[Record]) -> list[bool]:
+    async def _left_out(self, thread: ThreadPoolExecutor, records: list[ChangeRecord]) -> list[bool]:
         """Whether each record is left out; waits for Postgres, since a held-out customer must not be sent."""
         if self._held_out is None or not records:
             return [False] * len(records)
@@ -142,7 +142,7 @@ class Webhook:
                 has_warned = True
                 await asyncio.sleep(_SAVE_SECONDS)
 
-    def _add(self, record: Record, left_out: bool = False) -> None:
+    def _add(self, record: ChangeRecord, left_out: bool = False) -> None:
         change: AnyChange | None
         try:
             change = self._kind.read(record.event)

@@ -59,11 +59,11 @@ class Policy:
         return doubled(self.first_wait, self.longest_wait, failures - 1) * (1 + jitter) / 2
 
 
-class Accepted(NamedTuple):
+class AcceptedAttempt(NamedTuple):
     """The receiver has accepted the change."""
 
 
-class Failed(NamedTuple):
+class FailedAttempt(NamedTuple):
     """The attempt failed; a retry may succeed.
 
     ``after`` is the number of seconds that Retry-After asks for, if any. ``unavailable`` is whether the receiver could
@@ -75,13 +75,13 @@ class Failed(NamedTuple):
     unavailable: bool = False
 
 
-class Refused(NamedTuple):
+class RefusedAttempt(NamedTuple):
     """The receiver refuses the change permanently."""
 
     reason: str
 
 
-Outcome = Accepted | Failed | Refused
+AttemptOutcome = AcceptedAttempt | FailedAttempt | RefusedAttempt
 
 
 class Finished(NamedTuple):
@@ -140,26 +140,31 @@ class Schedule:
             return None
         return max(self._due[0][0], self._closed_until)
 
-    def finish(self, delivery: Delivery, outcome: Outcome, now: float, jitter: float) -> Finished | None:
+    def finish(self, delivery: Delivery, outcome: AttemptOutcome, now: float, jitter: float) -> Finished | None:
         """Record the outcome of an attempt; return None if there will be another attempt."""
         self._running -= 1
         customer = delivery.customer_id
-        if isinstance(outcome, Failed) and outcome.after is not None:
+        if isinstance(outcome, FailedAttempt) and outcome.after is not None:
             self._closed_until = max(self._closed_until, now + outcome.after)
             self._schedule(customer, self._closed_until)
             return None
         attempts = self._attempts.get(customer, 0) + 1
-        if isinstance(outcome, Accepted):
+        if isinstance(outcome, AcceptedAttempt):
             self._failures = 0
             return self._remove(customer, attempts, None, now)
         self._failures += 1
         if self.is_down:
             pause = self._policy.wait(self._failures - self._policy.concurrency, jitter)
             self._closed_until = max(self._closed_until, now + min(pause, LONGEST_PAUSE))
-        if isinstance(outcome, Failed) and outcome.unavailable and self.is_down and self._policy.waits_out_outages:
+        if (
+            isinstance(outcome, FailedAttempt)
+            and outcome.unavailable
+            and self.is_down
+            and self._policy.waits_out_outages
+        ):
             self._schedule(customer, self._closed_until)
             return None
-        if isinstance(outcome, Refused) or attempts >= self._policy.attempts:
+        if isinstance(outcome, RefusedAttempt) or attempts >= self._policy.attempts:
             return self._remove(customer, attempts, outcome.reason, now)
         self._attempts[customer] = attempts
         self._schedule(customer, now + self._policy.wait(attempts, jitter))

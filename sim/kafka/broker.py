@@ -11,7 +11,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError
 
-from sim.kafka.log import Content, Log
+from sim.kafka.log import ProducedContent, SimulatedLog
 from sim.world import World, outside
 
 Place = tuple[str, int]
@@ -47,7 +47,7 @@ class Broker:
     def __init__(self, world: World, base_millis: int) -> None:
         self._world = world
         self.base_millis = base_millis
-        self.logs: dict[Place, Log] = {}
+        self.logs: dict[Place, SimulatedLog] = {}
         self.topic_ids: dict[str, str] = {}
         self._coordinated: dict[str, Coordinated] = {}
         self._sequences: dict[tuple[Place, int], int] = {}
@@ -61,13 +61,13 @@ class Broker:
         """Create a topic, or create it again without its records."""
         self.topic_ids[topic] = f"{topic}-{len(self.topic_ids)}-{self._world.loop.next_number()}"
         for partition in range(partitions):
-            self.logs[topic, partition] = Log()
+            self.logs[topic, partition] = SimulatedLog()
 
     def delete(self, topic: str, partitions: int) -> None:
         """Delete a topic; nobody may write to it until it is created again."""
         del self.topic_ids[topic]
         for partition in range(partitions):
-            self.logs[topic, partition] = Log()
+            self.logs[topic, partition] = SimulatedLog()
 
     @property
     def is_away(self) -> bool:
@@ -120,7 +120,13 @@ class Broker:
         return OK
 
     def produce(
-        self, place: Place, producer_id: int, sequence: int, contents: Sequence[Content], name: str = "", epoch: int = 0
+        self,
+        place: Place,
+        producer_id: int,
+        sequence: int,
+        contents: Sequence[ProducedContent],
+        name: str = "",
+        epoch: int = 0,
     ) -> int:
         """Produce: one batch of an idempotent producer, in its Kafka transaction if it has a transactional ``name``."""
         if name:
@@ -206,7 +212,7 @@ class Broker:
     # -- logs ---------------------------------------------------------------------------------------------------------
 
     def append(
-        self, place: Place, contents: Sequence[Content], producer_id: int = -1, transactional: bool = False
+        self, place: Place, contents: Sequence[ProducedContent], producer_id: int = -1, transactional: bool = False
     ) -> None:
         """Write a batch."""
         self.logs[place].append(contents, producer_id, transactional)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from faust.types import TP
 
 from sim.kafka.broker import Broker
-from sim.kafka.log import Record
+from sim.kafka.log import SimulatedRecord
 from sim.world import World
 from stream_app.partition_status import LogEnd
 
@@ -28,7 +28,7 @@ class Consumer:
         self._world, self._broker, self._topic, self._most = world, broker, topic, most_records
         self._assigned: dict[TP, _Fetching] = {}
         self._changed = asyncio.Event()
-        self.fetched: asyncio.Queue[tuple[TP, list[Record]]] = asyncio.Queue(_BUFFERED_LISTS)
+        self.fetched: asyncio.Queue[tuple[TP, list[SimulatedRecord]]] = asyncio.Queue(_BUFFERED_LISTS)
 
     def assign(self, partitions: set[int]) -> set[TP]:
         """Fetch these partitions from now on, once they have an offset."""
@@ -76,7 +76,7 @@ class Consumer:
         for each in waits:
             each.cancel()
 
-    async def _fetch(self) -> list[tuple[TP, list[Record]]]:
+    async def _fetch(self) -> list[tuple[TP, list[SimulatedRecord]]]:
         world = self._world
         asked = {
             partition: fetching.offset for partition, fetching in self._assigned.items() if fetching.offset is not None
@@ -86,7 +86,7 @@ class Consumer:
         await world.pause(world.latency())
         if self._broker.is_away or self._topic not in self._broker.topic_ids:
             return []
-        found: list[tuple[TP, list[Record]]] = []
+        found: list[tuple[TP, list[SimulatedRecord]]] = []
         for partition, offset in asked.items():
             fetching = self._assigned.get(partition)
             if fetching is None or fetching.offset != offset or offset is None:
@@ -103,7 +103,7 @@ class Consumer:
                 found.append((partition, records))
         return found
 
-    async def _pass_on(self, partition: TP, records: list[Record]) -> None:
+    async def _pass_on(self, partition: TP, records: list[SimulatedRecord]) -> None:
         world = self._world
         fault = await world.step("fetch")
         kind = "" if fault is None else fault.kind
@@ -119,6 +119,6 @@ class Consumer:
         if kind == "fetched twice":
             await self.fetched.put((partition, records))
 
-    def _put_late(self, partition: TP, records: list[Record]) -> None:
+    def _put_late(self, partition: TP, records: list[SimulatedRecord]) -> None:
         if not self.fetched.full():
             self.fetched.put_nowait((partition, records))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sim.kafka.broker import Broker
 from sim.world import World
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _REBALANCE_SECONDS = 4.0
 _GATHER_SECONDS = 0.05
 
@@ -17,7 +17,7 @@ class _Member:
     joining: "asyncio.Future[tuple[int, set[int]]] | None" = None
 
 
-class Group:
+class SimulatedGroup:
     """A group that assigns all partitions anew whenever a member comes or goes."""
 
     def __init__(self, world: World, broker: Broker, partitions: int, session_timeout: float) -> None:
@@ -34,7 +34,7 @@ class Group:
             if member.joining is None and now - member.seen > self._session:
                 self._drop(name)
         self._complete_if_ready()
-        self._world.loop.call_later(_LOOK_SECONDS, self._look, context=self._broker.outside)
+        self._world.loop.call_later(_POLL_SECONDS, self._look, context=self._broker.outside)
 
     def _drop(self, name: str) -> None:
         self._world.trace(f"group: {name} is no member any more")

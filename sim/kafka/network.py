@@ -12,7 +12,7 @@ _AGAIN_SECONDS = 0.4
 _MOST_REQUESTS = 7
 
 
-class Request:
+class SimulatedRequest:
     """One request of a client, sent again until it is answered or given up.
 
     ``handle`` runs at the broker, each time that the request arrives. ``done`` gets the first answer, in the client's

@@ -15,8 +15,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from data.kafka.partitioner import partition_of
 from sim.kafka.broker import CONCURRENT, FENCED, INVALID_STATE, OK, Broker, Place
-from sim.kafka.log import Content
-from sim.kafka.network import Request
+from sim.kafka.log import ProducedContent
+from sim.kafka.network import SimulatedRequest
 from sim.loop import BlockingCall
 from sim.process import PROCESS
 from sim.world import World
@@ -30,7 +30,7 @@ Report = Callable[[KafkaError | None, Any], None]
 
 @dataclass(frozen=True, slots=True)
 class _Queued:
-    content: Content
+    content: ProducedContent
     report: Report | None
 
 
@@ -39,7 +39,7 @@ class _Message:
     """A record in a delivery report."""
 
     _topic: str
-    _content: Content
+    _content: ProducedContent
 
     def topic(self) -> str:
         return self._topic
@@ -66,7 +66,7 @@ class SimulatedProducer:
         self._in_flight: dict[Place, list[_Queued]] = {}
         self._sequences: dict[Place, int] = {}
         self._added: set[Place] = set()
-        self._requests: list[Request] = []
+        self._requests: list[SimulatedRequest] = []
         self._error: KafkaError | None = None
         self._reports: deque[tuple[Report, KafkaError, _Message]] = deque()
         self._scheduled = False
@@ -117,7 +117,9 @@ class SimulatedProducer:
         """Queue a record."""
         self._raise_error()
         at = partition_of((key or b"").decode(errors="replace"), self._partitions) if partition < 0 else partition
-        content = Content(key, value, self._broker.millis, tuple((name, _bytes(text)) for name, text in headers or ()))
+        content = ProducedContent(
+            key, value, self._broker.millis, tuple((name, _bytes(text)) for name, text in headers or ())
+        )
         self._queues.setdefault((topic, at), deque()).append(_Queued(content, on_delivery or self._report))
         self._schedule()
 
@@ -225,7 +227,9 @@ class SimulatedProducer:
                 self._wake()
 
         self._requests = [request for request in self._requests if not request.finished]
-        self._requests.append(Request(self._world, self._broker, self._process, self._context, place, handle, answered))
+        self._requests.append(
+            SimulatedRequest(self._world, self._broker, self._process, self._context, place, handle, answered)
+        )
 
     # -- in the calling thread ----------------------------------------------------------------------------------------
 

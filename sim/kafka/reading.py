@@ -6,9 +6,9 @@ from aiokafka.errors import KafkaConnectionError
 
 from data.kafka.log import MissingTopicError, UnreachableError
 from data.kafka.partition_log import PartitionLog, UndeliveredError
-from runtime.record_mark import mark
+from runtime.record_fingerprint import fingerprint
 from sim.kafka.broker import Broker
-from sim.kafka.log import Batch, Log
+from sim.kafka.log import SimulatedBatch, SimulatedLog
 from sim.world import World
 
 _MOST_BATCHES = 8
@@ -32,7 +32,7 @@ class LogQuestions:
             found = log.record_from(offset)
             if found is None:
                 raise UndeliveredError("only markers are left (simulated)")
-            record = mark(found.offset, found.timestamp, found.key, found.value)
+            record = fingerprint(found.offset, found.timestamp, found.key, found.value)
         log_id = f"sim/{self._broker.topic_ids[self._topic]}"
         return PartitionLog(log_id, self._partitions, log.first_offset, log.end, record)
 
@@ -44,7 +44,7 @@ class LogQuestions:
         records, offset = log.committed(max(start, log.first_offset), 1)
         return (records[0].offset if records else offset) >= stop
 
-    def _asked(self, partition: int) -> Log | None:
+    def _asked(self, partition: int) -> SimulatedLog | None:
         fault = self._world.blocking_step("log")
         self._world.loop.block(self._world.latency())
         if self._broker.is_away or fault is not None:
@@ -69,14 +69,14 @@ class TopicEnd:
     async def batches(self, offset: int) -> list[Any]:
         """The batches from an offset on."""
         log = await self._asked()
-        found: list[Batch] = []
+        found: list[SimulatedBatch] = []
         for batch in log.from_offset(offset):
             found.append(batch)
             if len(found) == _MOST_BATCHES:
                 break
         return found
 
-    async def _asked(self) -> Log:
+    async def _asked(self) -> SimulatedLog:
         fault = await self._world.step("read topic")
         if self._broker.is_away or fault is not None:
             raise KafkaConnectionError("simulated")

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sim.mutation.catalogue import MUTATIONS, named
 from sim.mutation.mutation import Mutation
-from sim.mutation.search import BrokenError, Finding, Search, database
+from sim.mutation.search import BrokenError, MutationResult, Search, database
 
 #: The share of mutations that the simulator must find.
 ENOUGH = 0.95
@@ -56,10 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if not search.unsound and len(found) >= ENOUGH * len(findings) else 1
 
 
-def _look(chosen: Sequence[Mutation], search: Search, jobs: int, console: Console) -> list[Finding]:
+def _look(chosen: Sequence[Mutation], search: Search, jobs: int, console: Console) -> list[MutationResult]:
     """Look for mutations side by side; returns what came of each, in their order."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    findings: dict[str, Finding] = {}
+    findings: dict[str, MutationResult] = {}
     with Progress(*columns, console=console, transient=True) as progress, ThreadPoolExecutor(jobs) as threads:
         task = progress.add_task("mutations", total=len(chosen))
         searches = [threads.submit(search.look_for, mutation) for mutation in chosen]
@@ -76,7 +76,7 @@ def _look(chosen: Sequence[Mutation], search: Search, jobs: int, console: Consol
     return [findings[mutation.name] for mutation in chosen]
 
 
-def _table(findings: Sequence[Finding]) -> Iterator[str]:
+def _table(findings: Sequence[MutationResult]) -> Iterator[str]:
     """The lines of a Markdown table; a reason that is too long is cut."""
     yield "| mutation | seed | what the simulator says |"
     yield "|---|---|---|"

@@ -171,8 +171,8 @@ CORE = (
         "erasure in another partition accepted",
         "A customer counts as forgotten where nothing of them is, and their records stay.",
         _ERASURE,
-        "(home := partition_of(batch.erased)) == partition:",
-        "(home := partition_of(batch.erased)) >= 0:",
+        "(belongs_to := partition_of(batch.erased)) == partition:",
+        "(belongs_to := partition_of(batch.erased)) >= 0:",
     ),
     Mutation(
         "replaced order still counts for the dates",

@@ -101,8 +101,8 @@ LOG = (
         "customers of other partitions accepted",
         "A producer with another partitioner splits a customer's history over two partitions.",
         "stream_app/core/deduplicate.py",
-        "        elif home != partition:",
-        "        elif home < 0:",
+        "        elif belongs_to != partition:",
+        "        elif belongs_to < 0:",
     ),
     Mutation(
         "records fetched twice not dropped",

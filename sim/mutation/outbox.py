@@ -129,11 +129,11 @@ OUTBOX = (
         "            ahead.drop(customer, 0)\n",
     ),
     Mutation(
-        "mark that is not in the topic ignored",
+        "last published change that is not in the topic ignored",
         "After the change topic has lost its end, the lost changes are never published again.",
         _CATCH_UP,
-        "        if position and (not ahead.found or (mark is None and not forgotten)):\n",
-        "        if position and mark is None and not forgotten:\n",
+        "        if position and (not ahead.found or (last_published is None and not forgotten)):\n",
+        "        if position and last_published is None and not forgotten:\n",
         "reliability",
     ),
     Mutation(
@@ -191,7 +191,7 @@ OUTBOX = (
         "end of the topic searched only once",
         "If the last published change is far from the end of the topic, subscribers get changes twice.",
         _END,
-        "if start == first or (ahead.found and mark is not None):",
+        "if start == first or (ahead.found and last_published is not None):",
         "if True:",
     ),
     Mutation(

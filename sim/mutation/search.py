@@ -27,7 +27,7 @@ class BrokenError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class MutationResult:
     """What came of looking for one mutation.
 
     ``seed`` is the first one whose history has failed, and ``reason`` why; None and an empty text if none has.
@@ -69,7 +69,7 @@ class Search:
         self._closed = False
         self.unsound: set[int] = set()
 
-    def look_for(self, mutation: Mutation) -> Finding:
+    def look_for(self, mutation: Mutation) -> MutationResult:
         """Run histories until one fails because of a mutation.
 
         Raises
@@ -86,7 +86,7 @@ class Search:
             if self._passes_without(failed.seed):
                 seed, reason = failed.seed, failed.reason
             left = range(failed.seed + 1, self._seeds.stop)
-        return Finding(mutation.name, seed, round(time.monotonic() - began, 1), reason)
+        return MutationResult(mutation.name, seed, round(time.monotonic() - began, 1), reason)
 
     def close(self) -> None:
         """End all histories that run; a caller that waits for one gets a BrokenError."""

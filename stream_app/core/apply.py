@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from models.segment_model import SegmentModel
 from models.units import Ints
-from runtime.record_mark import RecordMark
-from stream_app.core.columns import Cause, Changes, Outcome, Profiles, Records, SegmentNames
-from stream_app.core.counted import Counted
+from runtime.record_fingerprint import RecordFingerprint
+from stream_app.core.columns import Cause, Profiles, Records, SegmentChanges, SegmentNames, TransitionOutcome
+from stream_app.core.counted import CountedTransactions
 from stream_app.core.decode import DeadLetter, MicroBatch
 from stream_app.core.deduplicate import Admission, LedgerContent, LedgerKey, Totals, admit, may_exceed
 from stream_app.core.revisions import effects
@@ -45,7 +45,7 @@ class PartitionProgress:
     model_since: int
     change_position: int
     published_position: int
-    last_record: RecordMark | None = None
+    last_record: RecordFingerprint | None = None
     control_number: int = 0
     began_without_model: bool = False
     risk_position: int = 0
@@ -69,7 +69,7 @@ class StoredState:
     partition: Ints
     model_version: list[str | None]
     risk: StoredRisk | None = None
-    counted: Counted | None = None
+    counted: CountedTransactions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class AppliedBatch:
 
     applied: list[int]
     profiles: Profiles
-    changes: Changes
+    changes: SegmentChanges
     segments: SegmentNames
     dead_letters: list[DeadLetter]
     duplicates: int
@@ -113,9 +113,9 @@ def apply_batch(
         The partition of a customer id; called for new customers only.
     """
     # Step 3: deduplicate.
-    homes = dict(zip(stored.profiles.customer_id, stored.partition.tolist(), strict=True))
+    partition_by_customer = dict(zip(stored.profiles.customer_id, stored.partition.tolist(), strict=True))
     totals = _totals_near_a_limit(batch, stored.profiles)
-    admission = admit(batch, stored.ledger, homes, progress.partition, partition_of, totals)
+    admission = admit(batch, stored.ledger, partition_by_customer, progress.partition, partition_of, totals)
     applied = admission.applied
     before, rows = _with_new_customers(batch, applied, stored.profiles)
 
@@ -201,20 +201,22 @@ def _with_new_customers(batch: MicroBatch, applied: list[int], stored: Profiles)
 
 
 def _rescore_rows(
-    model: SegmentModel | None, before: Profiles, rows: Ints, since: int, counted: Counted | None
-) -> Outcome:
+    model: SegmentModel | None, before: Profiles, rows: Ints, since: int, counted: CountedTransactions | None
+) -> TransitionOutcome:
     """Rescoring, step 5: all customers, those of some rows rescored with the model."""
     if model is None or not len(rows):
-        return Outcome(before, Changes.empty())
+        return TransitionOutcome(before, SegmentChanges.empty())
     outcome = rescore(model, before.select(rows), since, None if counted is None else counted.in_ledger(rows))
     changed = ("segment", "segment_since", "sequence", "next_change_at", "next_segment")
     columns = {name: getattr(before, name).copy() for name in changed}
     for name, column in columns.items():
         column[rows] = getattr(outcome.profiles, name)
-    return Outcome(replace(before, **columns), replace(outcome.changes, customer=rows[outcome.changes.customer]))
+    return TransitionOutcome(
+        replace(before, **columns), replace(outcome.changes, customer=rows[outcome.changes.customer])
+    )
 
 
-def _counted(batch: MicroBatch, admission: Admission, rows: dict[str, int], window_days: int) -> Counted:
+def _counted(batch: MicroBatch, admission: Admission, rows: dict[str, int], window_days: int) -> CountedTransactions:
     """What the rows of the batch that count bring into the window, and what their revisions take out of it."""
     found = []
     for at, i in enumerate(admission.applied):
@@ -223,7 +225,7 @@ def _counted(batch: MicroBatch, admission: Admission, rows: dict[str, int], wind
             found.append((customer, at, batch.occurred_at[i], 1, batch.kind[i] == "sale", batch.amount[i]))
         if old is not None and old.kind != "cancelled":
             found.append((customer, at, old.occurred_at, -1, old.kind == "sale", old.amount))
-    return Counted.of(window_days, *np.array(found, dtype=np.int64).reshape(-1, 6).T)
+    return CountedTransactions.of(window_days, *np.array(found, dtype=np.int64).reshape(-1, 6).T)
 
 
 def _records(

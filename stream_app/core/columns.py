@@ -185,7 +185,7 @@ class Records(Columns):
 
 
 @dataclass(frozen=True, slots=True)
-class Changes(CustomerChanges):
+class SegmentChanges(CustomerChanges):
     """n segment changes.
 
     ``record`` is the row of the record that caused the change, or ``NO_RECORD``.
@@ -205,11 +205,11 @@ class Changes(CustomerChanges):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TransitionOutcome:
     """The profiles after some records, the changes that led there, and the number of late records."""
 
     profiles: Profiles
-    changes: Changes
+    changes: SegmentChanges
     late: int = field(default=0)
 
 

@@ -13,7 +13,7 @@ NUMBERS = ("purchases", "gross", "returned")
 
 
 @dataclass(frozen=True, slots=True)
-class Counted(Columns):
+class CountedTransactions(Columns):
     """n transactions, each of which counts from a record on until it expires.
 
     ``record`` is the row of that record; ``NO_RECORD`` says that the transaction is in the ledger. ``number`` is 1.
@@ -51,14 +51,14 @@ class Counted(Columns):
             returned=number * (1 - is_sale) * amount,
         )
 
-    def in_ledger(self, customers: Ints) -> "Counted":
+    def in_ledger(self, customers: Ints) -> "CountedTransactions":
         """Those that count in the stored states of some customers, who get the numbers of their places."""
         place = np.full(max(self.customer.max(initial=-1), customers.max(initial=-1)) + 1, -1)
         place[customers] = np.arange(len(customers))
         found = self.select(np.flatnonzero((self.record == NO_RECORD) & (place[self.customer] >= 0)))
         return replace(found, customer=place[found.customer])
 
-    def by_expiry(self) -> "Counted":
+    def by_expiry(self) -> "CountedTransactions":
         """The sums of what expires at the same moment, in the order of customers and moments.
 
         A moment at which nothing is left to expire is not among them.

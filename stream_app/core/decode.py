@@ -19,7 +19,7 @@ from models.units import MONEY_DECIMALS
 from stream_app.core.bounds import ONE_DAY, FutureError, event_time
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.control import ANYONE, ControlError, ControlRules
-from stream_app.core.decode_columns import Columns, columns
+from stream_app.core.decode_columns import DecodedColumns, columns
 from stream_app.core.log_record import LogRecord
 from stream_app.core.reasons import in_words
 
@@ -215,7 +215,7 @@ def decode(
     return batches
 
 
-def _batch(records: Sequence[LogRecord], found: Columns, control_number: int) -> MicroBatch:
+def _batch(records: Sequence[LogRecord], found: DecodedColumns, control_number: int) -> MicroBatch:
     """The batch of records that are all transactions or ticks, and all good."""
     filled: dict[str, Any] = found._asdict() | {"amount": list(map(_money, found.amount))}
     return MicroBatch(

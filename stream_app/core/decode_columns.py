@@ -43,7 +43,7 @@ class _Header(Struct, tag_field="type", tag="transaction", gc=False):
 _decode = msgspec.json.Decoder(_Header | Tick).decode
 
 
-class Columns(NamedTuple):
+class DecodedColumns(NamedTuple):
     """What records add to a :class:`stream_app.core.decode.MicroBatch`, under the names that it has there.
 
     Only ``amount`` is still a text.
@@ -62,7 +62,9 @@ class Columns(NamedTuple):
     revision: list[int]
 
 
-def columns(records: Sequence[LogRecord], currency: str, max_ahead: timedelta, control: ControlRules) -> Columns | None:
+def columns(
+    records: Sequence[LogRecord], currency: str, max_ahead: timedelta, control: ControlRules
+) -> DecodedColumns | None:
     """The columns of records, by the parameters of :func:`stream_app.core.decode.decode`.
 
     None if a record breaks a rule, or is neither a transaction nor a tick.
@@ -86,7 +88,7 @@ def columns(records: Sequence[LogRecord], currency: str, max_ahead: timedelta, c
 
 def _read(
     records: Sequence[LogRecord], messages: Sequence[_Header | Tick], max_ahead: timedelta, control: ControlRules
-) -> tuple[Columns, list[_Header]]:
+) -> tuple[DecodedColumns, list[_Header]]:
     """The columns, and the transactions that they were read from. Raises ValueError if a tick breaks a rule."""
     transactions: list[_Header] = []
     sources: list[LogRecord] = []
@@ -101,7 +103,7 @@ def _read(
             transactions.append(message)
             sources.append(record)
             before.append(watermark)
-    return Columns(
+    return DecodedColumns(
         watermark=watermark,
         ticks=ticks,
         watermark_before=before,
@@ -133,7 +135,7 @@ def _are_amounts(texts: Sequence[str]) -> bool:
     return lines.count("\n") == len(texts) and _AMOUNTS.fullmatch(lines) is not None
 
 
-def _are_in_time(found: Columns, max_ahead: timedelta) -> bool:
+def _are_in_time(found: DecodedColumns, max_ahead: timedelta) -> bool:
     """Whether no transaction is outside the bounds of event time (:func:`stream_app.core.bounds.event_time`)."""
     ahead = max_ahead // _MICROSECOND
     return (

@@ -54,7 +54,7 @@ class Admission:
 def admit(
     batch: MicroBatch,
     ledger: Mapping[LedgerKey, LedgerContent],
-    home_partitions: Mapping[str, int],
+    known_partitions: Mapping[str, int],
     partition: int,
     partition_of: Callable[[str], int],
     totals: Mapping[str, Totals] | None = None,
@@ -65,7 +65,7 @@ def admit(
     ----------
     ledger
         The content of those transactions of the batch that were applied before.
-    home_partitions
+    known_partitions
         The partition of each known customer.
     partition
         The partition that the batch was read from.
@@ -74,8 +74,8 @@ def admit(
     totals
         The totals of each known customer before the batch; None if no customer can exceed a limit in this batch.
     """
-    homes: dict[str, int] = dict(home_partitions)
-    if totals is None and not ledger and _is_all_new(batch, homes, partition, partition_of):
+    partition_by_customer: dict[str, int] = dict(known_partitions)
+    if totals is None and not ledger and _is_all_new(batch, partition_by_customer, partition, partition_of):
         return Admission(list(range(len(batch.customer_id))), {}, list(batch.dead_letters), 0)
     # Plain tuples: a million transactions would need as many objects of a class.
     seen: dict[LedgerKey, tuple[int, str, int, int]] = dict(ledger)
@@ -89,13 +89,13 @@ def admit(
         if known is not None and (revision < known.revision or content == known):
             duplicates += 1
             continue
-        home = homes.get(customer_id)
-        if home is None:
-            home = homes[customer_id] = partition_of(customer_id)
+        belongs_to = partition_by_customer.get(customer_id)
+        if belongs_to is None:
+            belongs_to = partition_by_customer[customer_id] = partition_of(customer_id)
         if known is not None and revision == known.revision:
             reason = "a transaction with this id but other content is known"
-        elif home != partition:
-            reason = f"the customer belongs to partition {home}: is the producer's partitioner murmur2_random?"
+        elif belongs_to != partition:
+            reason = f"the customer belongs to partition {belongs_to}: is the producer's partitioner murmur2_random?"
         else:
             reason = "" if room is None else room.add(customer_id, LedgerContent._make(content), known)
         if reason:
@@ -108,17 +108,21 @@ def admit(
     return Admission(applied, replaced, dead_letters, duplicates)
 
 
-def _is_all_new(batch: MicroBatch, homes: dict[str, int], partition: int, partition_of: Callable[[str], int]) -> bool:
+def _is_all_new(
+    batch: MicroBatch, partition_by_customer: dict[str, int], partition: int, partition_of: Callable[[str], int]
+) -> bool:
     """Whether nothing repeats within a batch, and all of it belongs to the partition, as in nearly every batch.
 
-    Then there is nothing to decide row by row. ``homes`` gets the partitions of new customers.
+    Then there is nothing to decide row by row. ``partition_by_customer`` gets the partitions of new customers.
     """
     keys = set(zip(batch.customer_id, batch.transaction_id, strict=True))
     if len(keys) < len(batch.customer_id):
         return False
     customers = set(batch.customer_id)
-    homes.update((customer, partition_of(customer)) for customer in customers.difference(homes))
-    return all(homes[customer] == partition for customer in customers)
+    partition_by_customer.update(
+        (customer, partition_of(customer)) for customer in customers.difference(partition_by_customer)
+    )
+    return all(partition_by_customer[customer] == partition for customer in customers)
 
 
 def added(kind: str, amount: int) -> Totals:

@@ -26,12 +26,12 @@ def without_forgotten(batch: MicroBatch, is_forgotten: Callable[[str], bool]) ->
     return replace(batch, forgotten=dropped, dead_letters=letters, **columns)
 
 
-def at_home(batch: MicroBatch, partition: int, partition_of: Callable[[str], int]) -> MicroBatch:
-    """The batch; with a dead letter in place of its erasure if that is not in its customer's partition."""
-    if batch.erased is None or (home := partition_of(batch.erased)) == partition:
+def without_foreign_erasure(batch: MicroBatch, partition: int, partition_of: Callable[[str], int]) -> MicroBatch:
+    """The batch; a dead letter replaces an erasure that is not in its customer's partition."""
+    if batch.erased is None or (belongs_to := partition_of(batch.erased)) == partition:
         return batch
     assert batch.last_record is not None  # noqa: S101 - the erasure
-    reason = f"the customer belongs to partition {home}: is the producer's partitioner murmur2_random?"
+    reason = f"the customer belongs to partition {belongs_to}: is the producer's partitioner murmur2_random?"
     letter = DeadLetter.of(batch.last_record, reason)
     return replace(batch, erased=None, dead_letters=[*batch.dead_letters, letter])
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from models.units import Ints
 from stream_app.core.columns import NO_RECORD, Cause, Profiles
-from stream_app.core.counted import NUMBERS, Counted
+from stream_app.core.counted import NUMBERS, CountedTransactions
 from stream_app.core.states import RfmState, States, running_sum
 
 
@@ -42,7 +42,7 @@ def known_until(before: Profiles, states: States) -> Ints:
     return np.where(has_record, np.minimum(states.as_of[following], nothing_before), nothing_before)
 
 
-def with_expiries(states: States, counted: Counted, known_until: Ints, watermark: int) -> Unfolded:
+def with_expiries(states: States, counted: CountedTransactions, known_until: Ints, watermark: int) -> Unfolded:
     """Add the states that expiries begin, and let every state count what is in the window.
 
     Parameters
@@ -67,7 +67,7 @@ def with_expiries(states: States, counted: Counted, known_until: Ints, watermark
     )
 
 
-def _beginnings(states: States, counted: Counted, known_until: Ints) -> tuple[Ints, Ints]:
+def _beginnings(states: States, counted: CountedTransactions, known_until: Ints) -> tuple[Ints, Ints]:
     """The state from which on each transaction counts, and the moment at which it begins to."""
     stored = np.flatnonzero(states.stored)
     sent = np.flatnonzero(~states.stored)
@@ -77,7 +77,7 @@ def _beginnings(states: States, counted: Counted, known_until: Ints) -> tuple[In
     return row, np.where(counted.record == NO_RECORD, known_until[counted.customer], states.as_of[row])
 
 
-def _merged(states: States, counted: Counted, row: Ints) -> States:
+def _merged(states: States, counted: CountedTransactions, row: Ints) -> States:
     """All states in order, with those that expiries begin among them; ``ends_at`` and ``last`` are not those of them.
 
     ``row`` is the state from which on each transaction counts.

@@ -12,7 +12,7 @@ from models.published_outlook import PublishedOutlook
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import Ints
 from stream_app.core.columns import Profiles
-from stream_app.core.counted import Counted
+from stream_app.core.counted import CountedTransactions
 from stream_app.core.transition import rescore
 
 #: Enough customers for whole arrays to be quick, and few enough for little memory.
@@ -20,7 +20,7 @@ PART = 20_000
 
 
 def outlook_in_a_window(
-    model: SegmentModel, segment: Ints, counts_from: Ints, at: int, counted: Counted, part: int = PART
+    model: SegmentModel, segment: Ints, counts_from: Ints, at: int, counted: CountedTransactions, part: int = PART
 ) -> PublishedOutlook:
     """The next change of n customers after the moment ``at``, in microseconds, by silence or by an expiry.
 
@@ -47,7 +47,9 @@ def outlook_in_a_window(
     return PublishedOutlook(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _part(model: SegmentModel, segment: Ints, counts_from: Ints, at: int, counted: Counted) -> PublishedOutlook:
+def _part(
+    model: SegmentModel, segment: Ints, counts_from: Ints, at: int, counted: CountedTransactions
+) -> PublishedOutlook:
     everybody = Profiles.new([""] * len(segment))
     # Every customer has bought; how often and for how much is what counts in the window.
     before = replace(

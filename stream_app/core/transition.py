@@ -16,15 +16,19 @@ from models.decay import NEVER, next_change
 from models.scoring import assign, monetary_value, net_or_gross
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import MICROS_PER_DAY, Ints
-from stream_app.core.columns import NO_RECORD, Cause, Changes, Outcome, Profiles, Records
-from stream_app.core.counted import Counted
+from stream_app.core.columns import NO_RECORD, Cause, Profiles, Records, SegmentChanges, TransitionOutcome
+from stream_app.core.counted import CountedTransactions
 from stream_app.core.expiries import Ahead, known_until, with_expiries
 from stream_app.core.states import RfmState, States, rank_within, unfold
 
 
 def apply_records(
-    model: SegmentModel | None, before: Profiles, records: Records, watermark: int, counted: Counted | None = None
-) -> Outcome:
+    model: SegmentModel | None,
+    before: Profiles,
+    records: Records,
+    watermark: int,
+    counted: CountedTransactions | None = None,
+) -> TransitionOutcome:
     """Apply records in the order of the log, then the decay that is due by the watermark.
 
     Parameters
@@ -50,15 +54,17 @@ def apply_states(
     records: Records,
     states: States,
     watermark: int,
-    counted: Counted | None = None,
-) -> Outcome:
+    counted: CountedTransactions | None = None,
+) -> TransitionOutcome:
     """:func:`apply_records`, from the states to which the records lead (:func:`stream_app.core.states.unfold`)."""
     scored, ahead = states, None
     if counted is not None:
         scored, ahead = with_expiries(states, counted, known_until(before, states), watermark)
     assignment = _assign_states(model, before, scored)
     changes = (
-        Changes.empty() if model is None else _in_order(model, before, scored, _fire_decay(model, scored, assignment))
+        SegmentChanges.empty()
+        if model is None
+        else _in_order(model, before, scored, _fire_decay(model, scored, assignment))
     )
     last = assignment.where(scored.last)
     if model is not None and ahead is not None:
@@ -67,10 +73,12 @@ def apply_states(
     # A revision is about an order of the past, and is no late transaction.
     sent = ~states.stored & (states.revises == 0)
     late = int((records.occurred_at[states.record[sent]] < states.as_of[sent]).sum())
-    return Outcome(after, changes, late)
+    return TransitionOutcome(after, changes, late)
 
 
-def rescore(model: SegmentModel, before: Profiles, since: int, counted: Counted | None = None) -> Outcome:
+def rescore(
+    model: SegmentModel, before: Profiles, since: int, counted: CountedTransactions | None = None
+) -> TransitionOutcome:
     """Assign customers to the segments of a newly activated model, which may be their first one.
 
     The as-of time is the later of the activation (``since``, microseconds) and the customer's own last event. Decay
@@ -85,7 +93,7 @@ def rescore(model: SegmentModel, before: Profiles, since: int, counted: Counted 
     if ahead is not None:
         assignment.look_ahead(model, ahead)
     moved = np.flatnonzero(assignment.segment != before.segment)
-    changes = Changes(
+    changes = SegmentChanges(
         customer=moved,
         sequence=before.sequence[moved] + 1,
         from_segment=before.segment[moved],
@@ -108,7 +116,7 @@ def rescore(model: SegmentModel, before: Profiles, since: int, counted: Counted 
         next_change_at=assignment.next_change_at,
         next_segment=assignment.next_segment,
     )
-    return Outcome(after, changes)
+    return TransitionOutcome(after, changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +232,7 @@ def _moves_by_records(states: States, entered: Ints, left: Ints) -> _Moves:
     return _Moves(by_record, from_segment, entered[by_record], cause, states.as_of[by_record])
 
 
-def _in_order(model: SegmentModel, before: Profiles, states: States, rounds: list[_Moves]) -> Changes:
+def _in_order(model: SegmentModel, before: Profiles, states: States, rounds: list[_Moves]) -> SegmentChanges:
     state = np.concatenate([moves.state for moves in rounds])
     # The rounds are in order of time for every state, so a stable sort by state is in order of time for every customer.
     order = np.argsort(state, kind="stable")
@@ -234,7 +242,7 @@ def _in_order(model: SegmentModel, before: Profiles, states: States, rounds: lis
         return np.concatenate([getattr(moves, name) for moves in rounds])[order]
 
     customer, moment, cause = states.customer[state], column("moment"), column("cause")
-    return Changes(
+    return SegmentChanges(
         customer=customer,
         sequence=before.sequence[customer] + 1 + rank_within(customer),
         from_segment=column("from_segment"),
@@ -250,7 +258,7 @@ def _in_order(model: SegmentModel, before: Profiles, states: States, rounds: lis
     )
 
 
-def _last_states(before: Profiles, states: States, assignment: _Assignment, changes: Changes) -> Profiles:
+def _last_states(before: Profiles, states: States, assignment: _Assignment, changes: SegmentChanges) -> Profiles:
     """The profiles to store: their totals are those of all orders, whatever the model counts."""
     last = states.last
     segment_since = before.segment_since.copy()

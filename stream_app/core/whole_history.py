@@ -12,8 +12,8 @@ import numpy as np
 from models.segment_model import SegmentModel
 from models.units import Ints
 from stream_app.core.apply import CAUSES
-from stream_app.core.columns import LONG_AGO, Cause, Changes, Profiles, Records
-from stream_app.core.counted import Counted
+from stream_app.core.columns import LONG_AGO, Cause, Profiles, Records, SegmentChanges
+from stream_app.core.counted import CountedTransactions
 from stream_app.core.transition import apply_records
 
 
@@ -43,7 +43,7 @@ class Orders(NamedTuple):
         return Records.of(self.customer, self.occurred_at, self.amount, cause, np.full(len(cause), LONG_AGO))
 
 
-def whole_history(model: SegmentModel, customer_id: list[str], orders: Orders, until: int) -> Changes:
+def whole_history(model: SegmentModel, customer_id: list[str], orders: Orders, until: int) -> SegmentChanges:
     """All changes of some customers that are effective by a moment.
 
     Parameters
@@ -57,7 +57,7 @@ def whole_history(model: SegmentModel, customer_id: list[str], orders: Orders, u
 
     Returns
     -------
-    Changes
+    SegmentChanges
         ``customer`` is the number of the customer, and ``record`` the row of the order.
     """
     records = orders.records()
@@ -66,5 +66,5 @@ def whole_history(model: SegmentModel, customer_id: list[str], orders: Orders, u
         each = np.arange(len(records.cause))
         is_sale = (records.cause == Cause.PURCHASE.value).astype(np.int64)
         columns = (orders.customer, each, orders.occurred_at, np.ones_like(each), is_sale, orders.amount)
-        counted = Counted.of(model.window_days, *columns)
+        counted = CountedTransactions.of(model.window_days, *columns)
     return apply_records(model, Profiles.new(customer_id), records, until, counted).changes

@@ -41,7 +41,7 @@ class Observer(Protocol):
     def worked(self, stage: Stage, seconds: float) -> None:
         """A stage of the pipeline has done its work once."""
 
-    def mark_missing(self) -> None:
+    def last_published_missing(self) -> None:
         """The change topic does not have the change that Postgres knows as the last published one."""
 
 
@@ -93,14 +93,14 @@ class CatchUp:
         """
         last, position = self._kind.positions(stored)
         # Step 3.
-        mark = await outbox.change_at(position)
-        ahead = await self._changes_behind(self._partition, mark)
+        last_published = await outbox.change_at(position)
+        ahead = await self._changes_behind(self._partition, last_published)
         if ahead.foreign:
             self._log.warning("the change topic has records that are not changes", records=ahead.foreign)
         forgotten = await outbox.forgotten() if position or len(ahead) else Forgotten()
         # Without any change left, all changes up to the position were those of forgotten customers.
-        if position and (not ahead.found or (mark is None and not forgotten)):
-            position = await self._position_without_mark(outbox, ahead, position)
+        if position and (not ahead.found or (last_published is None and not forgotten)):
+            position = await self._position_without_last_published(outbox, ahead, position)
         # Step 4.
         for customer, sequence in await outbox.sequences(list(ahead.customers), position):
             ahead.drop(customer, sequence)
@@ -160,7 +160,7 @@ class CatchUp:
         waiting = max(self._committed_position - published, 0)
         return max(len(self._ahead) - waiting, 0)
 
-    async def _position_without_mark(self, outbox: Outbox, ahead: ChangesAhead, position: int) -> int:
+    async def _position_without_last_published(self, outbox: Outbox, ahead: ChangesAhead, position: int) -> int:
         """The position to publish from when the topic does not have the last published change: it is shorter now."""
         end = None if ahead.last is None else await outbox.position_of(ahead.last)
         if end is None and ahead.withdrawn is not None:
@@ -170,5 +170,5 @@ class CatchUp:
         self._log.warning(
             "the change topic does not have the change that was published last", position=position, ends_at=end
         )
-        self._observer.mark_missing()
+        self._observer.last_published_missing()
         return position if end is None else min(position, end)

@@ -41,27 +41,27 @@ class _Digests:
 
 
 class ChangesAhead:
-    """The changes behind the change ``mark`` of a partition of the topic; behind its beginning if there is no mark.
+    """The changes of a partition of the topic behind the ``last_published`` one; all changes if that is None.
 
     Holds 8 bytes for each change, and about 300 for each of their customers. Add the records in the order of the topic.
 
     Attributes
     ----------
     found
-        Whether the mark was among the added changes.
+        Whether the last published change was among the added changes.
     last
         The last change that was added.
     foreign
         How many added records are not changes that this version can read.
     withdrawn
-        The first change of the aborted Kafka transaction that the mark was in, if it was in one: the transaction was
-        hanging when its changes were taken for published.
+        The first change of the aborted Kafka transaction that the last published change was in, if it was in one: the
+        transaction was hanging when its changes were taken for published.
     """
 
-    def __init__(self, mark: ChangeKey | None, kind: AnyKind = SEGMENT_CHANGES) -> None:
-        self.mark = mark
+    def __init__(self, last_published: ChangeKey | None, kind: AnyKind = SEGMENT_CHANGES) -> None:
+        self.last_published = last_published
         self._kind = kind
-        self.found = mark is None
+        self.found = last_published is None
         self.last: PublishedChange | None = None
         self.foreign = 0
         self.withdrawn: PublishedChange | None = None
@@ -83,7 +83,7 @@ class ChangesAhead:
             self.foreign += 1
             return
         self.last = change
-        if (change.customer_id, change.sequence) == self.mark:
+        if (change.customer_id, change.sequence) == self.last_published:
             self.found = True
             self._customers.clear()
             self._count = 0
@@ -100,7 +100,7 @@ class ChangesAhead:
     def add_aborted(self, events: Sequence[bytes | None]) -> None:
         """Add the records of an aborted Kafka transaction."""
         changes = [change for event in events if (change := self._read(event)) is not None]
-        if any((change.customer_id, change.sequence) == self.mark for change in changes):
+        if any((change.customer_id, change.sequence) == self.last_published for change in changes):
             self.withdrawn = changes[0]
 
     def last_sequence(self, customer_id: str) -> int:

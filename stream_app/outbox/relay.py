@@ -12,7 +12,7 @@ same numbers in docs/mechanisms/outbox.md:
 4. Drop what the outbox has before that position (``Outbox.sequences``); the rest is ahead of the relay.
 5. Collect the next changes, from memory or from the outbox (:meth:`Relay._next_changes`).
 6. Publish those that the topic does not hold in one Kafka transaction (``ChangeWriter.write``).
-7. Save the published position in Postgres (``Outbox.mark_published``, or with the next unit of work).
+7. Save the published position in Postgres (``Outbox.save_published``, or with the next unit of work).
 
 After any fault the relay starts again at step 1.
 """

@@ -45,7 +45,7 @@ class HangingTransactionError(RuntimeError):
         self.key, self.value = key, value
 
 
-class Batch(Protocol):
+class RecordBatch(Protocol):
     """Records that a producer sent together, or a transaction marker that the broker wrote."""
 
     producer_id: int
@@ -66,7 +66,7 @@ class PartitionReader(Protocol):
         """The end offset, behind records that are not committed, too."""
 
     async def batches(self, offset: int) -> list[Any]:
-        """Batches (:class:`Batch`, with ``base_offset`` and ``next_offset``) from the one with an offset on."""
+        """Batches (:class:`RecordBatch`, with ``base_offset`` and ``next_offset``) from the one with an offset on."""
 
 
 class CommittedRecords:
@@ -79,7 +79,7 @@ class CommittedRecords:
         self._open: dict[int, list[LogRecord]] = {}
         self.aborted: list[LogRecord] = []
 
-    def add(self, batch: Batch) -> list[LogRecord]:
+    def add(self, batch: RecordBatch) -> list[LogRecord]:
         """Add the next batch; returns the records that it commits, in order."""
         records, self.aborted = list(batch), []
         if batch.is_control_batch:
@@ -100,11 +100,11 @@ class CommittedRecords:
 
 
 async def changes_behind(
-    brokers: Brokers, topic: str, partition: int, mark: ChangeKey | None, kind: AnyKind = SEGMENT_CHANGES
+    brokers: Brokers, topic: str, partition: int, last_published: ChangeKey | None, kind: AnyKind = SEGMENT_CHANGES
 ) -> ChangesAhead:
-    """The committed changes behind a change of the topic, or of the whole partition without a ``mark``.
+    """The committed changes of a partition behind the ``last_published`` one; all of them if that is None.
 
-    If the topic does not have the mark, these are all its changes, and ``found`` is false.
+    If the topic does not have that change, these are all its changes, and ``found`` is false.
 
     Raises
     ------
@@ -127,28 +127,28 @@ async def changes_behind(
     try:
         await client.bootstrap()
         await client.set_topics([topic])
-        return await read_changes_behind(_Partition(client, topic, partition), mark, kind=kind)
+        return await read_changes_behind(_Partition(client, topic, partition), last_published, kind=kind)
     finally:
         await client.close()
 
 
 async def read_changes_behind(
     reader: PartitionReader,
-    mark: ChangeKey | None,
+    last_published: ChangeKey | None,
     first_look_back: int = _FIRST_LOOK_BACK,
     kind: AnyKind = SEGMENT_CHANGES,
 ) -> ChangesAhead:
     """The committed changes behind a change, as :func:`changes_behind` returns them.
 
-    Reads ever more of the partition's end, until the mark is in it: usually it is in the first part, which has
+    Reads ever more of the partition's end, until the change is in it: usually it is in the first part, which has
     ``first_look_back`` offsets.
     """
     first, end = await reader.first_offset(), await reader.end_offset()
-    look_back = end - first if mark is None else first_look_back
+    look_back = end - first if last_published is None else first_look_back
     while True:
         start = max(first, end - look_back)
-        ahead = await _changes_between(reader, start, end, ChangesAhead(mark, kind))
-        if start == first or (ahead.found and mark is not None):
+        ahead = await _changes_between(reader, start, end, ChangesAhead(last_published, kind))
+        if start == first or (ahead.found and last_published is not None):
             return ahead
         look_back *= _LOOK_BACK_GROWTH
 

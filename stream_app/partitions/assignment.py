@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 _RELEASE_SECONDS = 3.0
 # A claim takes milliseconds while Postgres is there; Faust stands still meanwhile.
 _CLAIM_SECONDS = 5.0
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 # A fetcher that is behind is suspicious, but it is for a moment after every seek, too. The regular check is for faults
 # that the fetcher does not show.
 _SUSPICION_SECONDS = 2.0
@@ -111,7 +111,7 @@ class PartitionAssignment:
         """
         looks: dict[TP, tuple[Gap, int]] = {}
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
             for partition, (task, _) in list(self._running.items()):
                 fetched_to = self._fetcher.fetched_to(partition)
                 if not task.idle or fetched_to is None or fetched_to <= task.next_offset:
@@ -131,7 +131,7 @@ class PartitionAssignment:
         """
         checked: dict[TP, float] = {}
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
             now = self._context.clock()
             for partition, (task, _) in list(self._running.items()):
                 age = now - checked.setdefault(partition, now)

@@ -7,7 +7,7 @@ import structlog
 
 from data.kafka.log import LogError
 from data.kafka.partition_log import PartitionLog, UndeliveredError
-from runtime.record_mark import RecordMark
+from runtime.record_fingerprint import RecordFingerprint
 from stream_app.core.apply import PartitionProgress
 from stream_app.partitions.log_faults import LogFault, find_fault
 from stream_app.partitions.worker_context import WorkerContext
@@ -27,7 +27,7 @@ class LogCheck:
         self._partition = partition
         self._store = store
         self._log = log.bind(partition=partition)
-        self._last_checked: RecordMark | None = None
+        self._last_checked: RecordFingerprint | None = None
         self._requested = False
         self._seek_requested = False
 
@@ -79,7 +79,7 @@ class LogCheck:
             self._context.metrics.log_fault(self._partition, fault.kind, str(fault), fault.caught_up_offset)
         return progress
 
-    async def _read(self, record: RecordMark | None) -> tuple[PartitionLog, RecordMark | None]:
+    async def _read(self, record: RecordFingerprint | None) -> tuple[PartitionLog, RecordFingerprint | None]:
         """The log, and the record to compare it with; None if the broker does not deliver that record."""
         if record is not None:
             try:

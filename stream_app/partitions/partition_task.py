@@ -30,7 +30,7 @@ from stream_app.storage.unit_of_work import PartitionStore
 
 log = structlog.get_logger(__name__)
 
-_IDLE_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 
 
 class PartitionTask:
@@ -205,7 +205,7 @@ class PartitionTask:
         if self._log_check.take_request():
             await self._check_running_log()
         if not self._buffer:
-            if not await self._work.rescore_chunk() and not await self._buffer.wait_for_records(_IDLE_SECONDS):
+            if not await self._work.rescore_chunk() and not await self._buffer.wait_for_records(_POLL_SECONDS):
                 self._work.progress = await self._publisher.save_position(self._work.progress)
                 await self._recovery.end_if_caught_up(self._work.progress)
             return

@@ -117,7 +117,7 @@ class Publisher:
         more = published > progress.published_position or risk > progress.risk_published_position
         if all_letters or more or self._context.clock() > self._save_at:
             self._save_at = self._context.clock() + _SAVE_SECONDS
-            return await self._outbox.mark_published(progress, published, all_letters, risk, self._ahead)
+            return await self._outbox.save_published(progress, published, all_letters, risk, self._ahead)
         return progress
 
     async def pause(self) -> None:

@@ -13,7 +13,7 @@ from stream_app.core.change_rows import change_rows
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import MicroBatch
 from stream_app.core.due import apply_without_records, no_records, untouched
-from stream_app.core.erasure import at_home, without_forgotten
+from stream_app.core.erasure import without_foreign_erasure, without_forgotten
 from stream_app.core.risk_columns import ActiveRhythm
 from stream_app.core.risk_rows import risk_rows
 from stream_app.partition_life import Event, Life, State
@@ -72,7 +72,7 @@ class UnitsOfWork:
         started = loading = self._clock()
         batch = self._recovery.begin(batch, self.progress)
         batch = without_forgotten(batch, self._store.forgotten_customers.__contains__)
-        batch = at_home(batch, self.progress.partition, self._partition_of)
+        batch = without_foreign_erasure(batch, self.progress.partition, self._partition_of)
         # Step 2.
         limit = self._most_without_records
         watermark = self.progress.watermark

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from data.postgres.currency import compare
 from data.postgres.schema_versions import SCHEMA_VERSION, SchemaVersionError
 from models.units import to_micros
-from runtime.record_mark import RecordMark
+from runtime.record_fingerprint import RecordFingerprint
 from stream_app.core.apply import PartitionProgress
 from stream_app.core.columns import LONG_AGO
 from stream_app.storage import statements as sql
@@ -159,7 +159,7 @@ class ClaimStore:
             raise LookupError(f"partition {self._partition} has no such progress")
         row["watermark"] = _micros(row.pop("event_time"))
         row["model_since"] = _micros(row["model_since"])
-        last = RecordMark(*(row.pop(f"last_{name}") for name in RecordMark._fields))
+        last = RecordFingerprint(*(row.pop(f"last_{name}") for name in RecordFingerprint._fields))
         return PartitionProgress(**row, last_record=None if last.offset is None else last)
 
 

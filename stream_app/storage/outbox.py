@@ -161,7 +161,7 @@ class Outbox(ClaimStore):
             rows = await self._cursor.fetchall()
         return [DeadLetter(offset, reason, key, value, log_id=of) for offset, reason, key, value, of in rows]
 
-    async def mark_published(
+    async def save_published(
         self,
         progress: PartitionProgress,
         position: int,

@@ -12,7 +12,7 @@ from data.contract.change_row import ChangeRow
 from data.contract.risk_row import RiskRow
 from models.decay import NEVER
 from models.units import from_micros
-from runtime.record_mark import RecordMark
+from runtime.record_fingerprint import RecordFingerprint
 from stream_app.core.apply import AppliedBatch, PartitionProgress
 from stream_app.core.columns import LONG_AGO
 from stream_app.core.decode import MicroBatch
@@ -51,9 +51,9 @@ def progress(before: PartitionProgress, after: PartitionProgress, result: Applie
     }
 
 
-def last_record(mark: RecordMark | None) -> dict[str, int | None]:
-    """Parameters for the columns that hold the mark of the last applied record."""
-    offset, timestamp, checksum = mark or (None, None, None)
+def last_record(fingerprint: RecordFingerprint | None) -> dict[str, int | None]:
+    """Parameters for the columns that hold the fingerprint of the last applied record."""
+    offset, timestamp, checksum = fingerprint or (None, None, None)
     return {"last_offset": offset, "last_timestamp": timestamp, "last_checksum": checksum}
 
 

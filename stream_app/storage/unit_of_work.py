@@ -29,10 +29,10 @@ from data.postgres.erasures import Forgotten
 from models.rhythm.carried import METADATA_KEY
 from models.segment_model import SegmentModel, from_registry, to_json
 from models.units import MICROS_PER_DAY, Ints
-from runtime.record_mark import mark
+from runtime.record_fingerprint import fingerprint
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState
 from stream_app.core.columns import LONG_AGO, NO_RECORD, PROFILE_COLUMNS, Profiles, SegmentNames
-from stream_app.core.counted import Counted
+from stream_app.core.counted import CountedTransactions
 from stream_app.core.decode import MicroBatch
 from stream_app.core.deduplicate import LedgerContent, LedgerKey
 from stream_app.core.revisions import revising_customers
@@ -326,12 +326,12 @@ def _stored(
     return StoredState(ledger, profiles, segments, partition, model_version, risk)
 
 
-def _counted(columns: tuple[Any, ...] | None, window_days: int) -> Counted:
+def _counted(columns: tuple[Any, ...] | None, window_days: int) -> CountedTransactions:
     nothing = np.empty(0, dtype=np.int64)
     found = [nothing if column is None else column for column in columns or [None] * 4]
     customer, occurred_at, is_sale, amount = found
     in_ledger, one = np.full(len(customer), NO_RECORD), np.ones(len(customer), dtype=np.int64)
-    return Counted.of(window_days, customer, in_ledger, occurred_at, one, is_sale, amount)
+    return CountedTransactions.of(window_days, customer, in_ledger, occurred_at, one, is_sale, amount)
 
 
 def _advanced(progress: PartitionProgress, batch: MicroBatch, result: AppliedBatch) -> PartitionProgress:
@@ -345,6 +345,6 @@ def _advanced(progress: PartitionProgress, batch: MicroBatch, result: AppliedBat
         model_since=result.watermark if activated else progress.model_since,
         last_record=progress.last_record
         if last is None
-        else mark(last.offset, last.timestamp or 0, last.key, last.value),
+        else fingerprint(last.offset, last.timestamp or 0, last.key, last.value),
         control_number=max(progress.control_number, batch.control_number),
     )

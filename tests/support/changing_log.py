@@ -2,7 +2,7 @@
 
 from data.kafka.log import MissingTopicError
 from data.kafka.partition_log import PartitionLog
-from runtime.record_mark import mark
+from runtime.record_fingerprint import fingerprint
 from tests.support.in_memory_worker import Record
 
 
@@ -22,5 +22,5 @@ class Log:
         """What a worker sees of the log, with the record at an offset."""
         if not self.exists:
             raise MissingTopicError("there is no such topic")
-        found = [mark(r.offset, r.timestamp or 0, r.key, r.value) for r in self.records if r.offset == offset]
+        found = [fingerprint(r.offset, r.timestamp or 0, r.key, r.value) for r in self.records if r.offset == offset]
         return PartitionLog(self.log_id, self.partitions, self.first, self.end, next(iter(found), None))

@@ -35,11 +35,11 @@ class ChangeTopic:
         """The positions of the published changes."""
         return [row.position for row in self.rows]
 
-    async def changes_behind(self, partition: int, mark: ChangeKey | None) -> ChangesAhead:
+    async def changes_behind(self, partition: int, last_published: ChangeKey | None) -> ChangesAhead:
         """The published changes behind a change."""
         if self.hanging:
             raise HangingTransactionError(b"key", self._event(self.hanging[-1]))
-        ahead = ChangesAhead(mark, self._kind)
+        ahead = ChangesAhead(last_published, self._kind)
         for row in self.rows:
             if not row.is_tombstone:
                 ahead.add(self._event(row))

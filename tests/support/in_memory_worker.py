@@ -21,11 +21,11 @@ from models.units import MICROS_PER_DAY, Ints
 from stream_app.core.apply import AppliedBatch, PartitionProgress, StoredState, apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.columns import LONG_AGO, NO_RECORD, PROFILE_COLUMNS, Profiles, SegmentNames
-from stream_app.core.counted import Counted
+from stream_app.core.counted import CountedTransactions
 from stream_app.core.decode import DeadLetter, MicroBatch, decode
 from stream_app.core.deduplicate import LedgerContent, LedgerKey
 from stream_app.core.due import apply_without_records, no_records
-from stream_app.core.erasure import at_home, without_forgotten
+from stream_app.core.erasure import without_foreign_erasure, without_forgotten
 from stream_app.core.revisions import revising_customers
 from stream_app.core.risk_columns import ActiveRhythm, AppliedRisk, Risks, StoredRisk
 from stream_app.core.risk_rows import risk_rows
@@ -110,7 +110,7 @@ class InMemoryPartition:
     def apply(self, batch: MicroBatch, chunk: int = 1_000_000) -> None:
         """What the partition task and the unit of work do, on dictionaries."""
         batch = without_forgotten(batch, self.forgotten.__contains__)
-        batch = at_home(batch, self.partition, partial(partition_of, partitions=self.partitions))
+        batch = without_foreign_erasure(batch, self.partition, partial(partition_of, partitions=self.partitions))
         self._rescore_before(batch)
         touched = [c for c in dict.fromkeys(batch.customer_id) if c in self.profiles]
         if len(self._due(batch)) > chunk:
@@ -201,7 +201,7 @@ class InMemoryPartition:
         counted = self._counted(rows)
         return StoredState(known, profiles, names, np.full(len(rows), self.partition), versions, risk, counted)
 
-    def _counted(self, rows: list[dict[str, Any]]) -> Counted | None:
+    def _counted(self, rows: list[dict[str, Any]]) -> CountedTransactions | None:
         """What expires after the last event of each customer, from the ledger; None without a window."""
         model = self.models[self.progress.model_version]
         if model is None or model.window_days is None:
@@ -215,7 +215,7 @@ class InMemoryPartition:
             and content.kind != "cancelled"
             and content.occurred_at + window > rows[place[customer]]["last_event_at"]
         ]
-        return Counted.of(model.window_days, *np.array(found, dtype=np.int64).reshape(-1, 6).T)
+        return CountedTransactions.of(model.window_days, *np.array(found, dtype=np.int64).reshape(-1, 6).T)
 
     def _stored_risks(self, rhythm: ActiveRhythm, customers: list[str]) -> Risks:
         missing = {"state": NO_STATE, "since": LONG_AGO, "sequence": 0, "next_at": NEVER, "rhythm_version": None}

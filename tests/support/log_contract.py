@@ -52,7 +52,7 @@ class KafkaUnderTest(Protocol):
     def end(self, topic: str) -> int:
         """The end offset."""
 
-    def behind(self, mark: ChangeKey | None) -> ChangesAhead:
+    def behind(self, last_published: ChangeKey | None) -> ChangesAhead:
         """What the change topic holds behind a change."""
 
     def hold_next_end(self, requests: int) -> None:

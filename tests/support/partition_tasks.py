@@ -10,7 +10,7 @@ import psycopg
 
 from data.kafka.partition_log import PartitionLog
 from runtime.brokers import Brokers
-from runtime.record_mark import RecordMark
+from runtime.record_fingerprint import RecordFingerprint
 from runtime.topics import Topics
 from stream_app.metrics import Metrics
 from stream_app.outbox.dead_letter_publisher import DeadLetterPublisher
@@ -36,7 +36,7 @@ class HealthyLog:
 
     def __init__(self, database: str, log_id: str = "log") -> None:
         self._database, self._log_id = database, log_id
-        self._marks: dict[int, RecordMark] = {}
+        self._fingerprints: dict[int, RecordFingerprint] = {}
 
     def read(self, partition: int, offset: int | None) -> PartitionLog:
         """The log as of now, with the record at an offset."""
@@ -44,8 +44,8 @@ class HealthyLog:
         with psycopg.connect(self._database) as connection:
             end, *last = connection.execute(query).fetchone() or (0, None, None, None)
         if last[0] is not None:
-            self._marks[last[0]] = RecordMark(*last)
-        return PartitionLog(self._log_id, 1, 0, end, None if offset is None else self._marks.get(offset))
+            self._fingerprints[last[0]] = RecordFingerprint(*last)
+        return PartitionLog(self._log_id, 1, 0, end, None if offset is None else self._fingerprints.get(offset))
 
 
 def worker_context(

@@ -7,7 +7,7 @@ from batch.reconcile_stream import differences
 from data.datasets.dataset import Dataset
 from data.postgres import progress
 from producers.replay import Section, occurred_at
-from segue.local.soak.outcome import Outcome
+from segue.local.soak.outcome import StoredOutcome
 from segue.local.soak.run import ReplayGate, Running, wait_until
 
 
@@ -59,7 +59,7 @@ def _owners(run: Running) -> dict[int, int]:
     return {row.partition: int(row.owner.rsplit(":", 1)[1]) for row in progress.partitions(run.replaying.postgres)}
 
 
-def assert_right_so_far(parts: PartwiseRun, expected: Outcome) -> None:
+def assert_right_so_far(parts: PartwiseRun, expected: StoredOutcome) -> None:
     """The rows must be those of a run without faults up to the watermark, and each change in the topic once."""
     outcome, reached = parts.run.outcome(), progress.current_watermark(parts.run.replaying.postgres)
     rows, history = outcome.rows, outcome.history

@@ -6,17 +6,17 @@ from decimal import Decimal
 from data.contract.wire import ModelActivation, Tick, Transaction
 from models.segment_model import SegmentModel
 from models.units import to_micros
-from sim.kafka.log import Content
-from sim.meanings import Entry, Meaning, NewModel, Order, TickAt
-from sim.oracle import Oracle, Outcome
+from sim.kafka.log import ProducedContent
+from sim.meanings import KnownRecord, Meaning, NewModel, Order, TickAt
+from sim.oracle import ExpectedOutcome, Oracle
 from tests.support.in_memory_worker import Message
 
 
-def expected_outcome(model: SegmentModel | None, messages: Iterable[Message], most_days: int = 400) -> Outcome:
+def expected_outcome(model: SegmentModel | None, messages: Iterable[Message], most_days: int = 400) -> ExpectedOutcome:
     """What a partition must have after some messages; a customer is followed for ``most_days`` days of silence."""
     oracle = Oracle(model, signed=False, most_days=most_days)
     for offset, message in enumerate(messages):
-        oracle.add(offset, Entry(Content(None, None, offset), _meaning(message)))
+        oracle.add(offset, KnownRecord(ProducedContent(None, None, offset), _meaning(message)))
     return oracle.outcome()
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from runtime.brokers import Brokers
 from runtime.topics import Topics
-from sim.faults import Fault, Schedule
+from sim.faults import Fault, FaultSchedule
 from sim.kafka.broker import Broker
 from sim.kafka.producer import SimulatedProducer
 from sim.kafka.reading import TopicEnd
@@ -31,7 +31,7 @@ class SimulatedKafka:
     def __init__(self, seed: int = 1) -> None:
         chance = random.Random(seed)
         self.loop = SimulatedLoop(chance)
-        self.world = World(self.loop, chance, Schedule([]))
+        self.world = World(self.loop, chance, FaultSchedule([]))
         self.broker = Broker(self.world, 1_600_000_000_000)
         for topic in (self.changes, self.segments):
             self.broker.create(topic, 1)
@@ -64,14 +64,14 @@ class SimulatedKafka:
         """The end offset."""
         return self.broker.logs[topic, 0].end
 
-    def behind(self, mark: ChangeKey | None) -> ChangesAhead:
+    def behind(self, last_published: ChangeKey | None) -> ChangesAhead:
         """What the change topic holds behind a change."""
         reader = TopicEnd(self.world, self.broker, self.changes, 0)
-        return self.loop.run_until_complete(read_changes_behind(reader, mark))
+        return self.loop.run_until_complete(read_changes_behind(reader, last_published))
 
     def hold_next_end(self, requests: int) -> None:
         """Let the next EndTxn arrive after this many later requests."""
-        self.world.faults = Schedule([Fault("late EndTxn", 0.0, 0, (requests + 0.5) / 7)])
+        self.world.faults = FaultSchedule([Fault("late EndTxn", 0.0, 0, (requests + 0.5) / 7)])
 
     def close(self) -> None:
         """End everything."""

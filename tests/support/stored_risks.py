@@ -39,12 +39,12 @@ def store_risks(postgres: Engine, lived: Lived, now: datetime) -> Rows:
 def _changes(lived: Lived, rhythm: RhythmModel, until: datetime) -> Rows:
     sales = pd.DataFrame([row for row in lived.transactions if row["kind"] == "sale"])
     orders = sales.assign(moment=sales["occurred_at"].map(to_micros))
-    homes = {row["customer_id"]: row["partition"] for row in lived.customers}
-    found = expected_risk_changes(orders, pd.Series(to_micros(until), pd.Index(list(homes))), rhythm)
-    positions = dict.fromkeys(homes.values(), 0)
+    partition_by_customer = {row["customer_id"]: row["partition"] for row in lived.customers}
+    found = expected_risk_changes(orders, pd.Series(to_micros(until), pd.Index(list(partition_by_customer))), rhythm)
+    positions = dict.fromkeys(partition_by_customer.values(), 0)
     rows: Rows = []
     for row in found.to_dict("records"):
-        partition = homes[row["customer_id"]]
+        partition = partition_by_customer[row["customer_id"]]
         positions[partition] += 1
         moments = {name: None if row[name] is None else from_micros(row[name]) for name in _MOMENTS}
         place = {"partition": partition, "position": positions[partition], "rhythm_version": rhythm.version}

@@ -17,7 +17,7 @@ _OUTBOX = {"position"}
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class SubscriberHistory:
     """What a subscriber to the change topic ends up with, by customer.
 
     The subscriber keeps ``changes`` in order and drops a change whose sequence is not greater than the last one.
@@ -30,14 +30,14 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StoredOutcome:
     """Profiles, ledger and changes in Postgres by primary key, the history in the change topic, and latest states.
 
     ``states`` has the last record of each customer in the compacted topic.
     """
 
     rows: dict[str, Rows]
-    history: History
+    history: SubscriberHistory
     states: dict[str, dict[str, Any]]
 
     @property
@@ -46,7 +46,7 @@ class Outcome:
         changes = self.history.changes
         return sum(self.states.get(customer, {}).get("sequence") != len(own) for customer, own in changes.items())
 
-    def differences(self, other: "Outcome") -> int:
+    def differences(self, other: "StoredOutcome") -> int:
         """Return how many rows and events are missing from one of the outcomes, or differ."""
         unequal = _unequal(self.history.changes, other.history.changes) + _unequal(self.states, other.states)
         unequal += sum(_unequal(rows, other.rows[table]) for table, rows in self.rows.items())
@@ -71,12 +71,12 @@ def latest(events: Iterable[bytes]) -> dict[str, dict[str, Any]]:
     return {state["customer_id"]: state for state in states}
 
 
-def subscribed(events: Iterable[bytes]) -> History:
+def subscribed(events: Iterable[bytes]) -> SubscriberHistory:
     """Return the history that a subscriber builds from a change topic's events."""
     return history(msgspec.json.decode(event)["data"] for event in events)
 
 
-def history(read: Iterable[dict[str, Any]]) -> History:
+def history(read: Iterable[dict[str, Any]]) -> SubscriberHistory:
     """Return the history that a subscriber builds from changes in the order of reading."""
     changes: Events = {}
     repeats = gaps = 0
@@ -87,7 +87,7 @@ def history(read: Iterable[dict[str, Any]]) -> History:
             continue
         gaps += change["sequence"] > len(own) + 1
         own.append(change)
-    return History(changes, repeats, gaps)
+    return SubscriberHistory(changes, repeats, gaps)
 
 
 def _unequal(ours: Mapping[Any, Any], theirs: Mapping[Any, Any]) -> int:

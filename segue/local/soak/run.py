@@ -25,7 +25,7 @@ from segue.local.broker_kind import BrokerKind
 from segue.local.demo import wait_for_worker
 from segue.local.kafka_proxy import KafkaProxy
 from segue.local.ports import free_ports
-from segue.local.soak.outcome import Outcome, latest, stored, subscribed
+from segue.local.soak.outcome import StoredOutcome, latest, stored, subscribed
 from segue.local.stack import Stack
 from services import change_stream
 
@@ -79,7 +79,7 @@ class Running:
         """Replay a section of a dataset, by default all of it, at full speed, and wait until it has been applied."""
         return self.replaying.replay(dataset, show).run(section or whole(dataset), Speed.parse("max"))
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> StoredOutcome:
         """Wait until everything has been published, and return what the run has left in Postgres and in the topics.
 
         Raises
@@ -90,7 +90,7 @@ class Running:
         wait_until(lambda: not progress.unpublished(self.replaying.postgres), "until all changes were published")
         changes = change_stream.topic(self.settings, follow=False)
         states = change_stream.states(self.settings)
-        return Outcome(stored(self.replaying.postgres), subscribed(changes), latest(states))
+        return StoredOutcome(stored(self.replaying.postgres), subscribed(changes), latest(states))
 
     def applied(self) -> int:
         """Return how many transactions have been applied."""
@@ -136,7 +136,7 @@ def running(
             yield Running(stack, settings, replaying)
 
 
-def undisturbed(folder: Path, dataset: Dataset, model: SegmentModel) -> Outcome:
+def undisturbed(folder: Path, dataset: Dataset, model: SegmentModel) -> StoredOutcome:
     """Replay a dataset without faults, on one worker, and return what the run leaves behind."""
     try:
         with running(folder, "apache", model, workers=1, max_lag=10_000) as run:

@@ -17,7 +17,7 @@ from data.postgres import progress
 from models.segment_model import SegmentModel
 from segue.local.soak.faults import FAULTS, LOG_FAULTS, Fault, late_end_txn
 from segue.local.soak.log_faults import copy_log, shortened_log
-from segue.local.soak.outcome import Outcome
+from segue.local.soak.outcome import StoredOutcome
 from segue.local.soak.run import STUCK_SECONDS, ReplayGate, Running, SoakError, running, wait_until
 
 Say = Callable[[str], None]
@@ -43,7 +43,7 @@ class FaultRecord(msgspec.Struct, frozen=True):
     recovered_seconds: float
 
 
-class Report(msgspec.Struct, frozen=True):
+class StormReport(msgspec.Struct, frozen=True):
     """The result of a storm.
 
     ``duplicates`` are transactions that producers sent twice, without those that were sent or read again because the
@@ -74,13 +74,13 @@ def storm(
     folder: Path,
     dataset: Dataset,
     model: SegmentModel,
-    expected: Outcome,
+    expected: StoredOutcome,
     *,
     seed: int,
     faults: int,
     say: Say,
     among: Collection[str] = tuple(ALL),
-) -> Report:
+) -> StormReport:
     """Replay a dataset while faults happen: each of those ``among`` which they are chosen, then any of them again.
 
     Raises
@@ -113,7 +113,7 @@ def storm(
         if replay.is_alive():
             raise SoakError("the replay did not finish")
         outcome = run.outcome()
-        report = Report(
+        report = StormReport(
             seed=seed,
             transactions=run.applied(),
             strikes=records,

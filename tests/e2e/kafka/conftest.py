@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from segue.local.apache.java import missing
-from segue.local.soak.outcome import Outcome, history
+from segue.local.soak.outcome import StoredOutcome, history
 from tests.support.undisturbed import Undisturbed
 
 HERE = Path(__file__).parent
@@ -22,16 +22,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def expected(undisturbed: Undisturbed) -> Outcome:
+def expected(undisturbed: Undisturbed) -> StoredOutcome:
     """The result of an undisturbed run on the embedded broker."""
     return _outcome(undisturbed)
 
 
 @pytest.fixture(scope="session")
-def medium_expected(medium_undisturbed: Undisturbed) -> Outcome:
+def medium_expected(medium_undisturbed: Undisturbed) -> StoredOutcome:
     """The same for the medium dataset."""
     return _outcome(medium_undisturbed)
 
 
-def _outcome(left: Undisturbed) -> Outcome:
-    return Outcome(left.rows, history(left.topic), left.states)
+def _outcome(left: Undisturbed) -> StoredOutcome:
+    return StoredOutcome(left.rows, history(left.topic), left.states)

@@ -9,13 +9,13 @@ from confluent_kafka import Producer
 from data.kafka.log import create_topics
 from data.kafka.read_to_end import read_topic
 from data.kafka.record_writer import producer_config
-from data.postgres.campaigns import Campaign, Member
+from data.postgres.campaigns import Campaign, CampaignMember
 from producers.campaign_topic import CampaignTopic
 from runtime.settings import Settings
 from segue.local.stack import Stack
 
 CAMPAIGN = Campaign("spring", 0.1, 30, datetime(2011, 3, 1, tzinfo=UTC), 180, 20, None, published=False)
-MEMBERS = [Member(f"c{number}", number % 10 == 0, "champions") for number in range(200)]
+MEMBERS = [CampaignMember(f"c{number}", number % 10 == 0, "champions") for number in range(200)]
 WANTED = sorted(f"spring:{member.customer_id}" for member in MEMBERS)
 
 

@@ -18,7 +18,7 @@ from data.datasets.dataset import Dataset
 from data.postgres import progress
 from models.segment_model import SegmentModel
 from segue.local.soak.faults import FAULTS, LONG_FAULTS, late_end_txn
-from segue.local.soak.outcome import Outcome
+from segue.local.soak.outcome import StoredOutcome
 from segue.local.soak.run import ReplayGate, running, wait_until
 from segue.local.soak.storm import inject
 from segue.local.stack import Stack
@@ -48,7 +48,9 @@ def parts(
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_stream_goes_on_by_itself_and_is_right(parts: PartwiseRun, medium_expected: Outcome, name: str) -> None:
+def test_the_stream_goes_on_by_itself_and_is_right(
+    parts: PartwiseRun, medium_expected: StoredOutcome, name: str
+) -> None:
     gate = ReplayGate()
     replay = parts.next(gate, PARTS)
     if ALL[name] is late_end_txn:
@@ -60,7 +62,7 @@ def test_the_stream_goes_on_by_itself_and_is_right(parts: PartwiseRun, medium_ex
 
 
 def test_a_worker_that_stands_still_in_a_transaction_loses_its_partitions_and_writes_nothing_when_it_goes_on(
-    parts: PartwiseRun, medium_expected: Outcome
+    parts: PartwiseRun, medium_expected: StoredOutcome
 ) -> None:
     with _waiting_to_write(parts) as (gate, replay, waiting):
         victim = owner(parts.run, min(waiting))
@@ -83,7 +85,7 @@ def test_a_worker_that_stands_still_in_a_transaction_loses_its_partitions_and_wr
 
 
 def test_the_others_take_over_from_a_worker_without_a_name_that_dies_for_good(
-    parts: PartwiseRun, medium_expected: Outcome
+    parts: PartwiseRun, medium_expected: StoredOutcome
 ) -> None:
     stack = parts.run.stack
     stranger = stack.start_worker({"SEGUE_WORKER_ID": ""})
@@ -103,7 +105,7 @@ def test_the_others_take_over_from_a_worker_without_a_name_that_dies_for_good(
 
 
 def test_connections_cut_in_the_middle_of_transactions_leave_nothing_half_done(
-    parts: PartwiseRun, medium_expected: Outcome
+    parts: PartwiseRun, medium_expected: StoredOutcome
 ) -> None:
     with _waiting_to_write(parts) as (gate, replay, waiting), psycopg.connect(parts.run.settings.database) as cutting:
         cutting.execute("SELECT pg_terminate_backend(unnest(%s::int[]))", [list(waiting.values())])
@@ -133,7 +135,7 @@ def _waiting_to_write(parts: PartwiseRun) -> Iterator[tuple[ReplayGate, Thread, 
         holding.rollback()
 
 
-def test_in_the_end_everything_is_as_without_any_fault(parts: PartwiseRun, medium_expected: Outcome) -> None:
+def test_in_the_end_everything_is_as_without_any_fault(parts: PartwiseRun, medium_expected: StoredOutcome) -> None:
     gate = ReplayGate()
     parts.finish(gate, parts.replay(len(parts.dataset.transactions), gate))
     outcome = parts.run.outcome()

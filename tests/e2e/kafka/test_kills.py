@@ -208,8 +208,8 @@ def check_changes(stream: Live, log: list[list[Record]]) -> None:
     what = (columns.from_segment, columns.to_segment, columns.cause, columns.effective_at)
     with stream.running.postgres.connect() as connection:
         rows = connection.execute(select(columns.customer_id, columns.sequence, *what)).all()
-        home = stream_progress.c.partition == customers.c.partition
-        overdue = select(func.count()).select_from(customers).join(stream_progress, home)
+        same_partition = stream_progress.c.partition == customers.c.partition
+        overdue = select(func.count()).select_from(customers).join(stream_progress, same_partition)
         due = customers.c.next_change_at <= stream_progress.c.event_time
         left = connection.execute(overdue.where(due)).scalar_one()
     stored = {(row.customer_id, row.sequence): tuple(row)[2:] for row in rows}

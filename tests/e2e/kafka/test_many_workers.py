@@ -7,7 +7,7 @@ import pytest
 from data.datasets.dataset import Dataset
 from data.postgres import progress
 from models.segment_model import SegmentModel
-from segue.local.soak.outcome import Outcome
+from segue.local.soak.outcome import StoredOutcome
 from segue.local.soak.run import ReplayGate, running, wait_until
 from tests.support.partwise_run import PartwiseRun, assert_right_so_far, owners
 
@@ -18,7 +18,7 @@ PARTS = 12
 
 
 def test_one_to_four_workers_that_come_and_go_give_the_same_result(
-    medium_dataset: Dataset, medium_model: SegmentModel, medium_expected: Outcome, tmp_path: Path
+    medium_dataset: Dataset, medium_model: SegmentModel, medium_expected: StoredOutcome, tmp_path: Path
 ) -> None:
     with running(tmp_path, "apache", medium_model, workers=1, max_lag=5_000) as run:
         parts = PartwiseRun(run, medium_dataset)

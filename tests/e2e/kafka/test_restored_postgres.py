@@ -12,7 +12,7 @@ from data.datasets.dataset import Dataset
 from data.postgres import progress
 from models.segment_model import SegmentModel
 from producers.replay import Section, occurred_at
-from segue.local.soak.outcome import Outcome
+from segue.local.soak.outcome import StoredOutcome
 from segue.local.soak.run import Running, running, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1_800)]
@@ -34,7 +34,7 @@ def part(dataset: Dataset, begin: float, end: float) -> Section:
     return Section(start, stop, int(moments[start]), int(moments[stop - 1]))
 
 
-def changes(outcome: Outcome) -> int:
+def changes(outcome: StoredOutcome) -> int:
     """How many changes the topic has of all customers."""
     return sum(map(len, outcome.history.changes.values()))
 
@@ -48,7 +48,7 @@ def stop_workers(run: Running) -> None:
 def test_changes_that_a_restored_postgres_forgot_are_not_published_again(
     medium_dataset: Dataset,
     medium_model: SegmentModel,
-    medium_expected: Outcome,
+    medium_expected: StoredOutcome,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     workers_stop: bool,

@@ -76,9 +76,9 @@ class RealKafka:
         consumer.close()
         return int(end)
 
-    def behind(self, mark: ChangeKey | None) -> ChangesAhead:
+    def behind(self, last_published: ChangeKey | None) -> ChangesAhead:
         """What the change topic holds behind a change."""
-        return asyncio.run(changes_behind(self._direct, self.changes, 0, mark))
+        return asyncio.run(changes_behind(self._direct, self.changes, 0, last_published))
 
     def hold_next_end(self, requests: int) -> None:
         """Let the next EndTxn arrive after this many later requests."""

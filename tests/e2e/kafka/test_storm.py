@@ -11,7 +11,7 @@ import pytest
 
 from data.datasets.dataset import Dataset
 from models.segment_model import SegmentModel
-from segue.local.soak.outcome import Outcome
+from segue.local.soak.outcome import StoredOutcome
 from segue.local.soak.storm import ALL, storm
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
@@ -23,7 +23,9 @@ FAULTS = int(os.environ.get("SEGUE_TEST_STORM_FAULTS", len(FEW)))
 
 
 @pytest.mark.timeout(3_600)
-def test_a_storm_changes_nothing(dataset: Dataset, model: SegmentModel, expected: Outcome, tmp_path: Path) -> None:
+def test_a_storm_changes_nothing(
+    dataset: Dataset, model: SegmentModel, expected: StoredOutcome, tmp_path: Path
+) -> None:
     folder = tmp_path / "storm"
     report = storm(folder, dataset, model, expected, seed=4, faults=FAULTS, say=print, among=AMONG)
     print(report)  # noqa: T201

@@ -12,7 +12,7 @@ from data.postgres import progress
 from models.segment_model import SegmentModel
 from runtime.settings import Settings
 from segue.local.apache.broker import ApacheBroker
-from segue.local.soak.outcome import Outcome
+from segue.local.soak.outcome import StoredOutcome
 from segue.local.soak.run import ReplayGate, running
 from segue.local.stack import Stack, StackError
 from tests.support.local_stack import wait_until
@@ -41,7 +41,7 @@ def every_node_knows_a_new_topic(settings: Settings) -> None:
 def test_each_of_three_nodes_dies_in_turn_and_the_result_is_the_same(
     medium_dataset: Dataset,
     medium_model: SegmentModel,
-    medium_expected: Outcome,
+    medium_expected: StoredOutcome,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

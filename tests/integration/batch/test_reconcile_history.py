@@ -354,11 +354,11 @@ def test_a_late_transaction_makes_its_customer_not_comparable_and_no_other(datab
     # One late transaction cannot explain two customers.
     victims = f"SELECT customer_id FROM customers WHERE sequence > 3 AND customer_id <> '{frequent}'"
     with engine(database_url).begin() as connection:
-        home = f"(SELECT partition FROM customers WHERE customer_id = '{frequent}')"
+        own_partition = f"(SELECT partition FROM customers WHERE customer_id = '{frequent}')"
         connection.execute(
             text(
                 "UPDATE segment_changes SET recency_days = recency_days + 1 WHERE sequence = 3 AND customer_id ="
-                f" ({victims} AND partition = {home} LIMIT 1)"
+                f" ({victims} AND partition = {own_partition} LIMIT 1)"
             )
         )
     assert reconcile(database_url, shop.file, "--history").exit_code == 1

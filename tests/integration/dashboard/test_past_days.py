@@ -29,10 +29,10 @@ from dashboard.shared.risk_list import ORDERS, Wanted, risk_list
 from dashboard.shifts import revenue
 from data.contract.wire import ModelActivation, Tick, Transaction
 from data.postgres.audience_members import at_one_moment, count, moment, parts, totals
+from data.postgres.customer_columns import all_customers
 from data.postgres.database import engine as connect
 from data.postgres.frames import frame
 from data.postgres.past_moments import PastError
-from data.postgres.people import everybody
 from data.postgres.pruning import Retention, prune
 from data.postgres.tables import segment_changes
 from models.audience_text import parse
@@ -170,9 +170,9 @@ def test_the_customers_at_risk_are_those_of_then(streams: Streams, whole: Connec
     found = past_people.read(past.read(whole, DAY), whole)
     rhythm = rhythm_of(streams.model)
     assert rhythm is not None
-    was, then = risk_list(everybody(stopped), rhythm, DAY), past_people.at_risk(found, rhythm)
+    was, then = risk_list(all_customers(stopped), rhythm, DAY), past_people.at_risk(found, rhythm)
     assert found.unsettled == 0
-    assert len(was.people.spent) > 40
+    assert len(was.customers.spent) > 40
     for order in ORDERS:
         expected, actual = (each.frame(each.rows(Wanted(), order)) for each in (was, then))
         pd.testing.assert_frame_equal(actual, expected, check_dtype=False)

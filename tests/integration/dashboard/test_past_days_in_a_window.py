@@ -52,7 +52,7 @@ def test_every_customer_at_risk_moves_when_the_worker_had_said(
 ) -> None:
     at = moment(shop, days)
     found = past_people.read(past.read(connection, at), connection)
-    people = found.people
+    people = found.customers
     then = [
         (people.customer_id.of(row), people.segment.of(row), next_change(people, row), people.next_segment.of(row))
         for row in range(len(people.spent))
@@ -82,6 +82,6 @@ def test_a_masked_session_has_the_same_moves(shop: WindowedShop, url: str) -> No
         with reading(each) as connection:
             read = past_people.read(past.read(connection, at), connection)
         assert read.unsettled == 0
-        found.append(sorted(read.people.next_change_at.tolist()))
+        found.append(sorted(read.customers.next_change_at.tolist()))
         each.dispose()
     assert found[0] == found[1]

@@ -68,7 +68,7 @@ def totals() -> pd.DataFrame:
 TOTALS = totals()
 
 
-def home(customer: str) -> int:
+def partition_of(customer: str) -> int:
     return ord(customer) % 2
 
 
@@ -77,12 +77,12 @@ def entered(customer: str, rhythm: RhythmModel) -> dict[str, Any]:
     row = TOTALS.loc[customer].to_dict()
     first, last = (np.array([to_micros(row[name])]) for name in ("first_purchase_at", "last_purchase_at"))
     moments = risk_moments(rhythm, Histories(first, last, np.array([int(row["frequency"])])))
-    now = to_micros(max(EVENT_TIMES[home(customer)], row["last_event_at"]))
+    now = to_micros(max(EVENT_TIMES[partition_of(customer)], row["last_event_at"]))
     next_at = int(following(moments, np.array([now])).at[0])
     number = int(risk_state(moments, now)[0])
     return {
         "customer_id": customer,
-        "partition": home(customer),
+        "partition": partition_of(customer),
         "state": RISK_STATES[number],
         "since": BEGIN + DAY * (number + 1),
         "sequence": number + 1,
@@ -107,7 +107,7 @@ def streamed(rhythm: RhythmModel = RHYTHM) -> StreamState:
     ]
     nothing = pd.DataFrame(columns=["customer_id"])
     return StreamState(
-        customers=table([{"customer_id": each, "partition": home(each)} for each in TOTALS.index]),
+        customers=table([{"customer_id": each, "partition": partition_of(each)} for each in TOTALS.index]),
         transactions=nothing,
         changes=nothing,
         progress=table(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from batch.risk_history import RiskChange, expected_risk_changes
+from batch.risk_history import PastRiskChange, expected_risk_changes
 from data.contract.wire import Tick, Transaction
 from models.rhythm.histories import Histories
 from models.rhythm.rhythm_model import risk_moments
@@ -96,7 +96,7 @@ def test_the_worker_makes_the_same_changes_however_often_ticks_come(days: int, p
     until = pd.Series(to_micros(NOW), pd.Index(log["customer_id"].unique()))
     expected = expected_risk_changes(log, until, MODEL)
     _, changes = risk_outcome(worlds)
-    made = {tuple(getattr(row, name) for name in RiskChange._fields) for row in changes.values()}
+    made = {tuple(getattr(row, name) for name in PastRiskChange._fields) for row in changes.values()}
     assert len(made) > 300
     assert made == {*expected.itertuples(index=False, name=None)}
 

@@ -18,7 +18,7 @@ from dashboard.segments import figures as segments
 from dashboard.shared.flow_figures import sankey
 from dashboard.shared.personas import personas
 from dashboard.shifts import figures as shifts
-from models.campaigns.compare import Comparison, Difference, Group
+from models.campaigns.compare import CampaignComparison, Difference, Group
 from runtime.money import Money
 from tests.support.generated_tables import a_model
 from tests.support.money import EUROS, POUNDS, YEN
@@ -57,11 +57,11 @@ def _ridges(money: Money) -> go.Figure:
     return segments.ridges(BINS, {FIRST: AMOUNT}, KNOWN, "monetary", money)
 
 
-def _campaign() -> Comparison:
+def _campaign() -> CampaignComparison:
     """A day on which treated customers have spent 1234.56 more each than held-out ones."""
     group = Group(2, np.ones(1), np.ones(1), np.ones(1))
     difference = Difference(np.array([AMOUNT]), np.array([0.0]), np.array([2 * AMOUNT]))
-    return Comparison(1, 30, group, group, difference, difference)
+    return CampaignComparison(1, 30, group, group, difference, difference)
 
 
 def _baskets(money: Money) -> go.Figure:

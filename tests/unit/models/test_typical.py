@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from models.drift.reference import Population
 from models.personas import name_segments
 from models.segment_model import SegmentModel, build
-from models.typical import METADATA_KEY, Range, Typical, typical_of, typical_ranges
+from models.typical import METADATA_KEY, Typical, TypicalRange, typical_of, typical_ranges
 
 VALUES = st.lists(st.integers(0, 10_000), min_size=1, max_size=400).map(np.array)
-RANGE = Range(0, 1, 25, 63)
-TYPICAL = Typical(RANGE, Range(8, 12, 60, 155), Range(900, 2_500, 28_000, 99_000))
+RANGE = TypicalRange(0, 1, 25, 63)
+TYPICAL = Typical(RANGE, TypicalRange(8, 12, 60, 155), TypicalRange(900, 2_500, 28_000, 99_000))
 
 
 def model_with(metadata: object) -> SegmentModel:
@@ -23,7 +23,7 @@ def model_with(metadata: object) -> SegmentModel:
 
 @given(VALUES)
 def test_at_least_eight_in_ten_are_typical_and_at_least_98_in_100_fit(values: np.ndarray) -> None:
-    known = Range.of(values)
+    known = TypicalRange.of(values)
     assert np.isin(known, values).all()
     assert np.mean((known.low <= values) & (values <= known.high)) >= 0.8
     assert np.mean([known.fits(value) for value in values.tolist()]) >= 0.98
@@ -40,7 +40,7 @@ def test_the_ranges_of_a_segment_are_those_of_its_own_customers(rows: list[tuple
     for number, segment in enumerate("abc"):
         if segment in found:
             own = numbers == number
-            expected = [Range.of(values[own]) for values in (recency, frequency, frequency * 2.5)]
+            expected = [TypicalRange.of(values[own]) for values in (recency, frequency, frequency * 2.5)]
             assert [found[segment].recency, found[segment].frequency, found[segment].monetary] == expected
 
 

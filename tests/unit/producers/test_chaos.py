@@ -16,7 +16,7 @@ from models.units import from_micros, to_micros
 from producers.chaos import CONFLICT, Injected, Injection
 from producers.chaos_spec import Chaos, ChaosError
 from producers.pace import days_between
-from producers.records import Record, last_ticks, tick
+from producers.records import ReplayRecord, last_ticks, tick
 from tests.support.examples import examples
 from tests.support.in_memory_worker import InMemoryPartition, Message
 from tests.support.in_memory_worker import Record as Stored
@@ -30,10 +30,10 @@ shares = st.sampled_from([0.0, 0.2, 0.6, 1.0])
 chaos = st.builds(Chaos, shares, shares, shares, shares, st.sampled_from([0, 1, 2 * HOUR, 30 * 24 * HOUR]))
 
 
-def _planned(messages: Iterable[Message]) -> tuple[list[Record], int]:
+def _planned(messages: Iterable[Message]) -> tuple[list[ReplayRecord], int]:
     """The records of a replay of the distinct transactions, and the moment of the last tick."""
     distinct = {(each.customer_id, each.transaction_id): each for each in messages if isinstance(each, Transaction)}
-    found: list[Record] = []
+    found: list[ReplayRecord] = []
     ordered = sorted(distinct.values(), key=lambda each: each.occurred_at)
     ticked = to_micros(ordered[0].occurred_at) if ordered else 0
     for each in ordered:
@@ -41,12 +41,12 @@ def _planned(messages: Iterable[Message]) -> tuple[list[Record], int]:
         for midnight in days_between(ticked, moment):
             found.append(tick(midnight))
             ticked = midnight
-        found.append(Record(moment, moment, each.customer_id.encode(), msgspec.json.encode(each)))
+        found.append(ReplayRecord(moment, moment, each.customer_id.encode(), msgspec.json.encode(each)))
     end = found[-1].due if found else 0
     return [*found, *map(tick, last_ticks(ticked, end))], end
 
 
-def _run(model: SegmentModel, sent: Iterable[Record], partitions: int, cuts: set[int]) -> list[InMemoryPartition]:
+def _run(model: SegmentModel, sent: Iterable[ReplayRecord], partitions: int, cuts: set[int]) -> list[InMemoryPartition]:
     logs: list[list[Stored]] = [[] for _ in range(partitions)]
     for record in sent:
         value = msgspec.json.encode(Tick(from_micros(record.due))) if record.key is None else record.value
@@ -102,7 +102,7 @@ def test_every_transaction_is_sent_once_and_in_order_of_time_and_the_last_tick_s
 def test_a_seed_decides_everything(messages: list[Message], seed: int, other: int) -> None:
     planned, end = _planned(messages)
 
-    def of(number: int) -> tuple[list[Record], dict[str, int]]:
+    def of(number: int) -> tuple[list[ReplayRecord], dict[str, int]]:
         injection = Injection(SOME, number)
         return list(injection.into(planned, end)), asdict(injection.injected)
 
@@ -115,7 +115,7 @@ def test_only_what_was_sent_is_counted() -> None:
     first = Transaction("T1", "c", from_micros(0), "sale", "1", "GBP", "France", [])
     planned, end = _planned([first])
     injection = Injection(Chaos(duplicates=1.0), seed=1)
-    sending: Iterator[Record] = injection.into(planned, end)
+    sending: Iterator[ReplayRecord] = injection.into(planned, end)
     next(sending)
     next(sending)
     assert injection.injected == Injected()

@@ -6,15 +6,15 @@ import msgspec
 import pytest
 
 from producers.chaos import CONFLICT, Injected
-from producers.outcome import Outcome
+from producers.outcome import ReplayOutcome
 from segue.cli.replay_report import exit_code, outcome_line
 
-CLEAN = Outcome(10, 10, 0, 0, {}, 0, 0, {}, 0)
+CLEAN = ReplayOutcome(10, 10, 0, 0, {}, 0, 0, {}, 0)
 INJECTED = Injected(duplicates=2, held_back=1, late=3, malformed=1, conflicts=1)
-DISTURBED = Outcome(14, 10, 2, 3, {"broken": 1, CONFLICT: 1}, 0, 0, {}, 0)
+DISTURBED = ReplayOutcome(14, 10, 2, 3, {"broken": 1, CONFLICT: 1}, 0, 0, {}, 0)
 
 
-def _with(outcome: Outcome, **fields: object) -> Outcome:
+def _with(outcome: ReplayOutcome, **fields: object) -> ReplayOutcome:
     return msgspec.structs.replace(outcome, **fields)
 
 
@@ -30,7 +30,7 @@ def _with(outcome: Outcome, **fields: object) -> Outcome:
         (_with(CLEAN, control_dead_letters={"unsigned": 4}), 1),
     ],
 )
-def test_only_what_was_applied_now_or_before_is_a_success(outcome: Outcome, code: int) -> None:
+def test_only_what_was_applied_now_or_before_is_a_success(outcome: ReplayOutcome, code: int) -> None:
     assert exit_code(outcome, None, []) == code
 
 

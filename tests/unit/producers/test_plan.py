@@ -10,7 +10,7 @@ from producers.chaos import Injection
 from producers.chaos_spec import Chaos
 from producers.dry_run import json_lines, summary
 from producers.pace import Speed
-from producers.plan import Plan
+from producers.plan import ReplayPlan
 from producers.records import ticks
 from producers.section import Section, missing
 from tests.support.retail import retail
@@ -25,7 +25,7 @@ def part() -> Section:
 
 
 def test_the_records_of_a_loop_are_in_order_and_end_before_the_future(part: Section) -> None:
-    plan = Plan(retail(), part, loop=True, latest=part.event_end + 40 * DAY)
+    plan = ReplayPlan(retail(), part, loop=True, latest=part.event_end + 40 * DAY)
     sent = list(plan.records())
     dues = [record.due for record in sent]
     assert dues == sorted(dues)
@@ -44,7 +44,7 @@ def test_a_loop_that_is_resumed_begins_with_the_period_that_is_not_complete(part
         come = bytes([1]) * 40 if number < 3 else bytes([1]) * 39 + bytes([0])
         return missing(found, come, found.event_end if number < 3 else None)
 
-    plan = Plan(retail(), part, loop=True, rest=rest)
+    plan = ReplayPlan(retail(), part, loop=True, rest=rest)
     first = plan.first()
     assert first is not None
     assert (first.start, first.count) == (39, 1)
@@ -54,7 +54,7 @@ def test_a_loop_that_is_resumed_begins_with_the_period_that_is_not_complete(part
 
 
 def test_a_dry_run_says_how_much_and_how_long(part: Section) -> None:
-    plan = Plan(retail(), part)
+    plan = ReplayPlan(retail(), part)
     found = summary(plan, "topic", Speed.parse("1d/s"), None)
     assert (found.transactions, found.ticks, found.injected) == (40, ticks(part), None)
     assert found.seconds == pytest.approx((part.event_end - part.event_start) / DAY)
@@ -64,8 +64,8 @@ def test_a_dry_run_says_how_much_and_how_long(part: Section) -> None:
 
 def test_a_dry_run_has_every_record_as_a_line_also_a_broken_one(part: Section) -> None:
     chaos = Chaos(malformed=1.0, conflicts=0.5)
-    lines = [msgspec.json.decode(line) for line in json_lines(Plan(retail(), part, Injection(chaos, 3)))]
-    found = summary(Plan(retail(), part, Injection(chaos, 3)), "topic", Speed.parse("max"), None)
+    lines = [msgspec.json.decode(line) for line in json_lines(ReplayPlan(retail(), part, Injection(chaos, 3)))]
+    found = summary(ReplayPlan(retail(), part, Injection(chaos, 3)), "topic", Speed.parse("max"), None)
     assert found.injected is not None
     assert len(lines) == 40 + ticks(part) + found.injected["malformed"] + found.injected["conflicts"]
     assert sum(line["key"] is None for line in lines) == ticks(part)

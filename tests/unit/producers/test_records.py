@@ -5,7 +5,7 @@ import msgspec
 from data.contract.wire import Transaction
 from models.units import MICROS_PER_DAY, to_micros
 from producers.dataset_contents import occurred_at
-from producers.records import Period, records, ticks
+from producers.records import SectionPeriod, records, ticks
 from producers.section import Section, between, missing, whole
 from tests.support.retail import retail
 from tests.support.sections import section
@@ -49,7 +49,7 @@ def test_a_later_period_has_other_ids_and_times_and_equal_content() -> None:
     shift = 700 * MICROS_PER_DAY
     later = Section(0, 50, part.event_start + shift, part.event_end + shift)
     first = [record for record in records(retail(), part) if record.key]
-    second = [record for record in records(retail(), later, Period(2, shift)) if record.key]
+    second = [record for record in records(retail(), later, SectionPeriod(2, shift)) if record.key]
     for before, after in zip(first, second, strict=True):
         assert (after.key, after.due) == (before.key, before.due + shift)
         was, now = (msgspec.json.decode(record.value, type=Transaction) for record in (before, after))

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from data.datasets.pass_through import PassThrough
-from data.postgres.audience_members import Members
-from data.postgres.people import Coded, Ids, People, Stays
+from data.postgres.audience_members import FoundMembers
+from data.postgres.customer_columns import Coded, CustomerColumns, Ids, Stays
 from models.audience import NO_STATE
 from models.rhythm.histories import Histories
 from models.rhythm.rhythms import Rhythms, rhythms
 from models.units import to_micros
-from services.audience_files import COLUMNS, About, TooManyRowsError, Use, Written, write
+from services.audience_files import COLUMNS, About, TooManyRowsError, Use, WrittenFile, write
 from tests.support.rhythm import a_rhythm
 
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
@@ -23,7 +23,7 @@ IDS = ("+4477", "=1+1", "12347")
 PERSONAS = {"champions": "Champions", "lost": "Lost"}
 
 
-def members(rows: tuple[int, ...] = (0, 1, 2)) -> Members:
+def members(rows: tuple[int, ...] = (0, 1, 2)) -> FoundMembers:
     """Three customers, of whom the last one has no order left."""
     number = len(IDS)
     histories = Histories(
@@ -33,7 +33,7 @@ def members(rows: tuple[int, ...] = (0, 1, 2)) -> Members:
     own = rhythms(a_rhythm(), histories._replace(orders=np.maximum(histories.orders, 1)), spent, to_micros(NOW))
     own = Rhythms(own.moments, np.where(histories.orders < 1, NO_STATE, own.state), own.stake)
     never = np.zeros(number, dtype=np.int64)
-    people = People(
+    customers = CustomerColumns(
         Ids.from_texts(IDS),
         Coded(np.array([0, 0, 1]), ("France", "@home")),
         Coded(np.array([0, 1, 1]), ("champions", "lost")),
@@ -43,12 +43,12 @@ def members(rows: tuple[int, ...] = (0, 1, 2)) -> Members:
         Coded(np.array([-1, -1, -1]), ("champions", "lost")),
     )
     stays = Stays(np.array([45, 45, 45]), np.full(number, to_micros(LAST)), Ids.from_texts(["lost", "", "old_one"]))
-    return Members(people, np.array(rows, dtype=np.int64), own, stays)
+    return FoundMembers(customers, np.array(rows, dtype=np.int64), own, stays)
 
 
 def written(
     use: Use, joined: PassThrough | None = None, rows: tuple[int, ...] = (0, 1, 2), sheet_rows: int = 1_000
-) -> tuple[str, Written]:
+) -> tuple[str, WrittenFile]:
     file = StringIO(newline="")
     outcome = write(file, [members(rows)], About(PERSONAS, NOW, "GBP", use, joined, sheet_rows=sheet_rows))
     return file.getvalue(), outcome
@@ -57,7 +57,7 @@ def written(
 def test_a_row_has_both_segments_since_when_r_f_m_risk_and_the_moment() -> None:
     text, outcome = written("systems")
     first, _, last = csv.DictReader(StringIO(text, newline=""))
-    assert outcome == Written(3)
+    assert outcome == WrittenFile(3)
     assert first == first | {
         "customer_id": "+4477",
         "persona": "Champions",
@@ -101,7 +101,7 @@ def test_columns_of_a_file_are_joined_by_id_and_counted_both_ways() -> None:
     joined = PassThrough(("email", "Country"), {"12347": ("a@x", "FR"), "9": ("b@x", "DE")})
     text, outcome = written("systems", joined)
     rows = [*csv.DictReader(StringIO(text))]
-    assert outcome == Written(3, not_in_file=2, not_in_audience=1, renamed=("Country",))
+    assert outcome == WrittenFile(3, not_in_file=2, not_in_audience=1, renamed=("Country",))
     assert [row["email"] for row in rows] == ["", "", "a@x"]
     assert (rows[2]["country"], rows[2]["file_Country"]) == ("@home", "FR")
 

@@ -2,11 +2,11 @@
 
 import random
 
-from sim.faults import KINDS, PHASES, Fault, Schedule, drawn, drawn_for
+from sim.faults import KINDS, PHASES, Fault, FaultSchedule, drawn, drawn_for
 
 
 def test_a_fault_waits_for_its_moment_and_lets_places_pass() -> None:
-    schedule = Schedule([Fault("commit unknown", 1.0, 1, 0.5)])
+    schedule = FaultSchedule([Fault("commit unknown", 1.0, 1, 0.5)])
     assert schedule.strike("commit", 0.9) is None
     assert schedule.strike("statement", 1.0) is None
     assert schedule.strike("commit", 1.1) is None
@@ -18,13 +18,13 @@ def test_a_fault_waits_for_its_moment_and_lets_places_pass() -> None:
 
 
 def test_no_fault_strikes_after_the_last_moment() -> None:
-    schedule = Schedule([Fault("crash", 1.0, 0, 0.5)])
+    schedule = FaultSchedule([Fault("crash", 1.0, 0, 0.5)])
     schedule.disarm()
     assert schedule.strike("commit", 2.0) is None
 
 
 def test_a_fault_can_wait_until_a_worker_is_in_the_middle_of_something() -> None:
-    schedule = Schedule([Fault("crash", 1.0, 1, 0.5, "catching up")])
+    schedule = FaultSchedule([Fault("crash", 1.0, 1, 0.5, "catching up")])
     assert schedule.strike("commit", 1.1) is None
     assert schedule.strike("commit", 1.2, lambda phase: phase == "claiming") is None
     assert schedule.strike("commit", 1.3, lambda phase: phase == "catching up") is None

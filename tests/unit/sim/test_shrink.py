@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sim.campaign import plan_of
-from sim.history import Plan
+from sim.history import HistoryPlan
 from sim.shrink import shrunk
 
 PLAN = replace(next(plan for plan in map(plan_of, range(100)) if len(plan.faults) > 8), workers=3)
@@ -13,7 +13,7 @@ def test_only_what_the_failure_needs_is_left() -> None:
     needed = (PLAN.faults[2], PLAN.faults[7])
     arrival = PLAN.workload.arrivals[3]
 
-    def fails(plan: Plan) -> bool:
+    def fails(plan: HistoryPlan) -> bool:
         return set(needed) <= set(plan.faults) and arrival in plan.workload.arrivals and plan.workers > 1
 
     smaller = shrunk(PLAN, fails)

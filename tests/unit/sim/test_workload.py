@@ -8,11 +8,11 @@ from data.kafka.partitioner import partition_of
 from models.rhythm.risk import RISK_STATES
 from sim import workload
 from sim.history import expected
-from sim.meanings import Bad, Entry, Forget, NewModel, Order, TickAt
+from sim.meanings import Bad, Forget, KnownRecord, NewModel, Order, TickAt
 from sim.workload import PARTITIONS
 from stream_app.core.control import ControlRules
 from stream_app.core.decode import decode
-from stream_app.core.erasure import at_home
+from stream_app.core.erasure import without_foreign_erasure
 from tests.support.in_memory_worker import InMemoryPartition, Record
 
 
@@ -34,7 +34,7 @@ def test_some_histories_have_more_customers_due_at_one_tick_than_fit_into_a_batc
 @pytest.mark.parametrize("seed", range(60))
 def test_the_core_of_the_worker_finds_what_the_oracle_finds(seed: int) -> None:
     work = workload.drawn(seed)
-    seen: list[list[Entry]] = [[] for _ in range(PARTITIONS)]
+    seen: list[list[KnownRecord]] = [[] for _ in range(PARTITIONS)]
     for arrival in sorted(work.arrivals, key=lambda each: each.at):
         if arrival.mode != "aborted":
             # Postgres alone refuses a poisoned record.
@@ -48,7 +48,7 @@ def test_the_core_of_the_worker_finds_what_the_oracle_finds(seed: int) -> None:
         ]
         worker = InMemoryPartition(work.champion, partition, PARTITIONS)
         for batch in decode(records, workload.CURRENCY, control=rules) if records else []:
-            worker.apply(at_home(batch, partition, partial(partition_of, partitions=PARTITIONS)))
+            worker.apply(without_foreign_erasure(batch, partition, partial(partition_of, partitions=PARTITIONS)))
             worker.run([])
         changes = sorted((row.customer_id, row.sequence, row.to_segment, row.cause) for row in worker.changes)
         found = sorted((each.customer, each.sequence, each.to_segment, each.cause) for each in outcome.changes)

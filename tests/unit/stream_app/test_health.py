@@ -12,7 +12,7 @@ from data.postgres.progress import STUCK_SECONDS
 from runtime.errors import SegueError
 from runtime.health import WebServer
 from stream_app.core.apply import AppliedBatch, PartitionProgress
-from stream_app.core.columns import LONG_AGO, Changes, Profiles, SegmentNames
+from stream_app.core.columns import LONG_AGO, Profiles, SegmentChanges, SegmentNames
 from stream_app.health import HUNG_SECONDS, Health
 from stream_app.metrics import Metrics
 from stream_app.partition_life import Event, State, Transition
@@ -117,7 +117,7 @@ def failed_after_a_claim(metrics: Metrics, failures: int) -> None:
 
 def commit(metrics: Metrics) -> None:
     names = SegmentNames(recency_model())
-    nothing = AppliedBatch([], Profiles.new([]), Changes.empty(), names, [], 0, 0, LONG_AGO)
+    nothing = AppliedBatch([], Profiles.new([]), SegmentChanges.empty(), names, [], 0, 0, LONG_AGO)
     metrics.committed_without_records(PROGRESS, nothing)
 
 

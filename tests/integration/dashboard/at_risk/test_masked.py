@@ -5,9 +5,9 @@ from sqlalchemy import Engine, make_url
 from dashboard.shared.connection import masked_engine
 from dashboard.shared.reading import reading
 from data.postgres import roles
+from data.postgres.customer_columns import all_customers
 from data.postgres.database import migrate
 from data.postgres.masked_views import MASK_BEGINS
-from data.postgres.people import everybody
 from tests.support import big_tables
 from tests.support.generated_tables import a_model
 
@@ -20,9 +20,9 @@ def test_the_list_of_a_masked_session_has_masked_ids_and_the_same_numbers(databa
     user = roles.make_login(engine, roles.MASKED, None)
     masked = masked_engine(make_url(database_url).set(username=user).render_as_string(hide_password=False))
     with reading(masked) as connection:
-        hidden = everybody(connection)
+        hidden = all_customers(connection)
     with reading(engine) as connection:
-        open_ids = everybody(connection)
+        open_ids = all_customers(connection)
     ids = [hidden.customer_id.of(row) for row in range(NUMBER)]
     assert all(each.startswith(MASK_BEGINS) for each in ids)
     assert len({*ids}) == NUMBER

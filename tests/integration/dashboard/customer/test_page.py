@@ -11,11 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.customer.queries import MOST_RISK_ROWS
 from dashboard.shared import style
-from dashboard.shared.rhythm_words import FORESEEABLE
+from dashboard.shared.rhythm_text import FORESEEABLE
 from data.contract.wire import Tick
 from data.postgres.tables import models, risk_changes
 from models.segment_model import SegmentModel
-from models.typical import METADATA_KEY, Range, Typical
+from models.typical import METADATA_KEY, Typical, TypicalRange
 from tests.support.money import POUNDS
 from tests.support.pages import HOSTILE, a_page, html, words
 from tests.support.processed_stream import NOW, Lived, lived, messages, store
@@ -70,7 +70,7 @@ def test_a_customer_who_does_not_fit_the_segment_is_said_to_be_unusual(
 ) -> None:
     bought = sorted((row for row in processed.customers if row["segment"]), key=lambda row: row["last_purchase_at"])
     most = (NOW - bought[len(bought) // 2]["last_purchase_at"]).days
-    typical = Typical(Range(0, 1, 5, most), Range(0, 2, 9, 1e9), Range(0, 2, 9, 1e9))
+    typical = Typical(TypicalRange(0, 1, 5, most), TypicalRange(0, 2, 9, 1e9), TypicalRange(0, 2, 9, 1e9))
     described = {METADATA_KEY: {segment.id: to_builtins(typical) for segment in model.segments}}
     with engine.begin() as connection:
         connection.execute(update(models).values(spec=to_builtins(replace(model, metadata=described))))

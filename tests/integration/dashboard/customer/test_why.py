@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from dashboard.customer.page import read
-from dashboard.customer.why import Why
+from dashboard.customer.why import SegmentReason
 from dashboard.shared import style
 from dashboard.shared.personas import is_climb
 from dashboard.shared.reading import reading
@@ -20,7 +20,7 @@ from tests.support.pages import a_page, html, words
 from tests.support.processed_stream import NOW, Lived
 
 
-def why_of(engine: Engine, model: SegmentModel, customer: str) -> Why:
+def why_of(engine: Engine, model: SegmentModel, customer: str) -> SegmentReason:
     with reading(engine) as connection:
         found = read(connection, model, NOW, customer, POUNDS)
     assert found is not None

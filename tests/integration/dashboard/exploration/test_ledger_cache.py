@@ -38,7 +38,7 @@ def at(engine: Engine, days_before: float) -> StreamProgress:
     """The stream's progress some days earlier."""
     with reading(engine) as connection:
         now = progress(connection)
-    return replace(now, event_time=EVENT_TIME - timedelta(days=days_before), transactions=100)
+    return replace(now, watermark=EVENT_TIME - timedelta(days=days_before), transactions=100)
 
 
 def remembered(engine: Engine, cache: LedgerCache, now: StreamProgress) -> Ledger:
@@ -50,9 +50,9 @@ def remembered(engine: Engine, cache: LedgerCache, now: StreamProgress) -> Ledge
 
 def assert_read(engine: Engine, found: Ledger, now: StreamProgress) -> None:
     """Assert that the ledger is the same as one that is read without a cache."""
-    assert now.event_time is not None
+    assert now.watermark is not None
     with reading(engine) as connection:
-        fresh = queries.ledger(connection, midnight(now.event_time))
+        fresh = queries.ledger(connection, midnight(now.watermark))
     assert fresh is not None
     for field in fields(Ledger):
         ours, theirs = getattr(found, field.name), getattr(fresh, field.name)
@@ -98,7 +98,7 @@ def test_nothing_is_read_again_before_the_next_midnight(shop: Engine) -> None:
     cache, now = ledger_cache.new_cache(), at(shop, 0.5)
     before = remembered(shop, cache, now)
     with asked(shop) as moments:
-        later = replace(now, event_time=midnight(EVENT_TIME) + timedelta(hours=23), transactions=101)
+        later = replace(now, watermark=midnight(EVENT_TIME) + timedelta(hours=23), transactions=101)
         assert remembered(shop, cache, later) is before
     assert moments == []
     assert_read(shop, before, later)

@@ -12,9 +12,9 @@ from sqlalchemy import Engine, insert, text
 from dashboard.segments import queries
 from dashboard.segments.distributions import PER_DECADE, bin_of, summary
 from dashboard.segments.page import read
-from dashboard.segments.queries import SORTS, Search, Sort
+from dashboard.segments.queries import SORTS, CustomerSearch, Sort
 from dashboard.shared import profiles
-from dashboard.shared.profiles import Population
+from dashboard.shared.profiles import SegmentPopulation
 from dashboard.shared.reading import reading
 from data.postgres.tables import customers
 from models.segment_model import SegmentModel, build
@@ -24,13 +24,13 @@ LATER = NOW + timedelta(days=40, hours=3)
 
 
 @pytest.fixture(params=["net", "gross"])
-def population(request: pytest.FixtureRequest, model: SegmentModel) -> Population:
+def population(request: pytest.FixtureRequest, model: SegmentModel) -> SegmentPopulation:
     """Two of the three segments, some weeks after the last tick, net and gross."""
     counted = build(request.param, model.transform, model.means, model.scales, model.segments)
-    return Population(counted, LATER, ["champions", "lost"])
+    return SegmentPopulation(counted, LATER, ["champions", "lost"])
 
 
-def _people(processed: Lived, population: Population) -> pd.DataFrame:
+def _people(processed: Lived, population: SegmentPopulation) -> pd.DataFrame:
     """The customers of a population, with R, F and M computed by pandas."""
     everyone = processed.frame("customers")
     people = everyone[everyone["segment"].isin(population.segments)].copy()
@@ -44,7 +44,7 @@ def _people(processed: Lived, population: Population) -> pd.DataFrame:
 
 
 def test_counts_hold_the_mean_and_the_median_of_whole_numbers(
-    engine: Engine, processed: Lived, population: Population
+    engine: Engine, processed: Lived, population: SegmentPopulation
 ) -> None:
     people = _people(processed, population).groupby("segment")
     with reading(engine) as connection:
@@ -55,7 +55,9 @@ def test_counts_hold_the_mean_and_the_median_of_whole_numbers(
             assert found["median"].to_dict() == people[name].median().to_dict()
 
 
-def test_total_mean_and_median_of_money_are_exact(engine: Engine, processed: Lived, population: Population) -> None:
+def test_total_mean_and_median_of_money_are_exact(
+    engine: Engine, processed: Lived, population: SegmentPopulation
+) -> None:
     everybody = _people(processed, population)
     people = everybody.groupby("segment")["monetary"]
     net = (everybody["gross"] - everybody["returned"]).astype("float64").groupby(everybody["segment"]).sum()
@@ -66,7 +68,7 @@ def test_total_mean_and_median_of_money_are_exact(engine: Engine, processed: Liv
         assert found[column].to_dict() == pytest.approx(expected.to_dict())
 
 
-def test_bins_of_money_are_those_of_python(engine: Engine, processed: Lived, population: Population) -> None:
+def test_bins_of_money_are_those_of_python(engine: Engine, processed: Lived, population: SegmentPopulation) -> None:
     people = _people(processed, population)
     expected = people.assign(bin=bin_of(people["monetary"].to_numpy())).groupby(["segment", "bin"]).size().to_dict()
     with reading(engine) as connection:
@@ -74,7 +76,7 @@ def test_bins_of_money_are_those_of_python(engine: Engine, processed: Lived, pop
     assert found.set_index(["segment", "bin"])["customers"].to_dict() == expected
 
 
-def test_means_are_those_of_pandas(engine: Engine, processed: Lived, population: Population) -> None:
+def test_means_are_those_of_pandas(engine: Engine, processed: Lived, population: SegmentPopulation) -> None:
     people = _people(processed, population).groupby("segment")[["recency", "frequency", "monetary"]].mean()
     with reading(engine) as connection:
         found = profiles.means(connection, population).set_index("segment")
@@ -82,14 +84,14 @@ def test_means_are_those_of_pandas(engine: Engine, processed: Lived, population:
 
 
 def test_the_sample_is_always_the_same_and_independent_of_spend(
-    engine: Engine, processed: Lived, population: Population
+    engine: Engine, processed: Lived, population: SegmentPopulation
 ) -> None:
     hashed = sorted(_people(processed, population)["customer_id"], key=lambda c: hashlib.md5(c.encode()).hexdigest())  # noqa: S324
     with reading(engine) as connection:
         assert queries.sample(connection, population, 9)["customer_id"].tolist() == hashed[:9]
 
 
-def test_the_answers_of_one_drawing_agree(engine: Engine, processed: Lived, population: Population) -> None:
+def test_the_answers_of_one_drawing_agree(engine: Engine, processed: Lived, population: SegmentPopulation) -> None:
     with reading(engine) as connection:
         shape = read(connection, population)
     sizes = shape.summary["customers"].to_dict()
@@ -100,19 +102,26 @@ def test_the_answers_of_one_drawing_agree(engine: Engine, processed: Lived, popu
     assert shape.of(["lost"]).summary["customers"].to_dict() == {"lost": sizes["lost"]}
 
 
-def test_the_pages_together_have_every_customer_once(engine: Engine, processed: Lived, population: Population) -> None:
+def test_the_pages_together_have_every_customer_once(
+    engine: Engine, processed: Lived, population: SegmentPopulation
+) -> None:
     size, people = 7, _people(processed, population)
     with reading(engine) as connection:
-        number = queries.count(connection, population, Search())
+        number = queries.count(connection, population, CustomerSearch())
         for sort in (Sort(key, descending) for key in SORTS for descending in (False, True)):
-            pages = [queries.page(connection, population, Search(), sort, size, n) for n in range(-(-number // size))]
+            pages = [
+                queries.page(connection, population, CustomerSearch(), sort, size, n) for n in range(-(-number // size))
+            ]
             assert all(len(page) == size for page in pages[:-1])
             assert pd.concat(pages)["customer_id"].tolist() == _ordered(people, *sort)
 
 
-@pytest.mark.parametrize("search", [Search("123"), Search("12301", ""), Search("", "France"), Search("1233", "EIRE")])
+@pytest.mark.parametrize(
+    "search",
+    [CustomerSearch("123"), CustomerSearch("12301", ""), CustomerSearch("", "France"), CustomerSearch("1233", "EIRE")],
+)
 def test_a_search_finds_ids_by_their_beginning_and_countries_by_name(
-    engine: Engine, processed: Lived, population: Population, search: Search
+    engine: Engine, processed: Lived, population: SegmentPopulation, search: CustomerSearch
 ) -> None:
     people = _people(processed, population)
     fits = people["customer_id"].str.startswith(search.prefix) & people["country"].isin(
@@ -125,7 +134,7 @@ def test_a_search_finds_ids_by_their_beginning_and_countries_by_name(
 
 
 def test_a_search_does_not_treat_wildcards_as_patterns(engine: Engine, processed: Lived, model: SegmentModel) -> None:
-    population = Population(model, NOW, [segment.id for segment in model.segments])
+    population = SegmentPopulation(model, NOW, [segment.id for segment in model.segments])
     row: dict[str, Any] = next(each for each in processed.customers if each["segment"])
     with engine.begin() as connection:
         connection.execute(
@@ -133,7 +142,7 @@ def test_a_search_does_not_treat_wildcards_as_patterns(engine: Engine, processed
         )
     with reading(engine) as connection:
         found = {
-            p: queries.page(connection, population, Search(p), Sort("customer_id", False), 9)
+            p: queries.page(connection, population, CustomerSearch(p), Sort("customer_id", False), 9)
             for p in ("a%", "a_", "a'", "é")
         }
     assert {prefix: page["customer_id"].tolist() for prefix, page in found.items()} == {
@@ -147,9 +156,11 @@ def test_a_search_does_not_treat_wildcards_as_patterns(engine: Engine, processed
 def test_recency_is_counted_from_event_time_or_their_own_last_event_if_that_is_later(
     engine: Engine, processed: Lived, model: SegmentModel
 ) -> None:
-    early = Population(model, NOW - timedelta(days=500), ["champions", "regulars", "lost"])
+    early = SegmentPopulation(model, NOW - timedelta(days=500), ["champions", "regulars", "lost"])
     with reading(engine) as connection:
-        found = queries.page(connection, early, Search(), Sort("customer_id", False), 1_000).set_index("customer_id")
+        found = queries.page(connection, early, CustomerSearch(), Sort("customer_id", False), 1_000).set_index(
+            "customer_id"
+        )
     people = processed.frame("customers").set_index("customer_id").loc[found.index]
     expected = (
         pd.to_datetime(people["last_event_at"]).map(lambda moment: max(moment, early.event_time))

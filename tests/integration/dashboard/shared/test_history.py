@@ -11,13 +11,13 @@ from sqlalchemy import Engine, event, insert, update
 
 from dashboard.shared import flows, reading
 from dashboard.shared.history import DailyHistory, daily, new_cache
-from dashboard.shared.words import WINDOWS
+from dashboard.shared.labels import PERIODS
 from data.postgres.pruning import Retention, prune
 from data.postgres.tables import erasures, metadata, segment_changes, stream_progress
 from models.segment_model import SegmentModel
 from tests.support.generated_tables import EVENT_TIME, Stored
 
-WINDOW_DAYS = [window.days for window in WINDOWS.values()]
+WINDOW_DAYS = [window.days for window in PERIODS.values()]
 KEYS = ["day", "from_segment", "to_segment", "cause"]
 
 

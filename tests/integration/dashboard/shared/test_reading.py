@@ -49,8 +49,8 @@ def test_progress_adds_up_the_partitions(filled: Engine, stream: Stored) -> None
 def test_event_time_is_that_of_the_slowest_partition(filled: Engine) -> None:
     with reading.reading(filled) as connection:
         progress = reading.progress(connection)
-    assert progress.event_time == EVENT_TIME
-    assert progress.newest_event_time == EVENT_TIME + timedelta(hours=5)
+    assert progress.watermark == EVENT_TIME
+    assert progress.newest_watermark == EVENT_TIME + timedelta(hours=5)
 
 
 def test_there_is_no_event_time_while_a_partition_is_silent(filled: Engine) -> None:
@@ -58,7 +58,7 @@ def test_there_is_no_event_time_while_a_partition_is_silent(filled: Engine) -> N
         connection.execute(update(stream_progress).where(stream_progress.c.partition == 1).values(event_time=None))
     with reading.reading(filled) as connection:
         progress = reading.progress(connection)
-    assert progress.event_time is None
+    assert progress.watermark is None
     assert progress.silent == 1
 
 
@@ -66,7 +66,7 @@ def test_progress_before_anything_is_streamed_is_zero(engine: Engine) -> None:
     metadata.create_all(engine)
     with reading.reading(engine) as connection:
         progress = reading.progress(connection)
-    assert progress.event_time is None
+    assert progress.watermark is None
     assert (progress.partitions, progress.transactions, progress.changes, progress.dead_letters) == (0, 0, 0, 0)
 
 

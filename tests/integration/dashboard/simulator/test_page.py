@@ -10,7 +10,7 @@ from sqlalchemy import Engine, update
 from streamlit.testing.v1 import AppTest
 
 from dashboard.shared import style
-from dashboard.shared.rhythm_words import FORESEEABLE
+from dashboard.shared.rhythm_text import FORESEEABLE
 from dashboard.simulator import uploads
 from data.postgres.tables import customers, stream_progress
 from models.segment_model import SegmentModel

@@ -20,7 +20,7 @@ from data.datasets import frames, synthetic
 from data.datasets.cells import DataError
 from data.datasets.fetch import CACHE_NAME, ONLINE_RETAIL_II, fetch, totals
 from data.datasets.load import load
-from data.datasets.report import Report
+from data.datasets.report import DatasetReport
 from runtime.errors import Hint
 from segue.local.ports import free_ports
 from tests.support.retail import REAL
@@ -117,7 +117,7 @@ def xlsx() -> bytes:
 
 
 @cache
-def made() -> tuple[list[wire.Transaction], Report]:
+def made() -> tuple[list[wire.Transaction], DatasetReport]:
     """The transactions and the report of the rows that every server sends."""
     with frames.clean(RAW, CACHE_NAME) as dataset:
         return list(dataset.wire_transactions()), dataset.report

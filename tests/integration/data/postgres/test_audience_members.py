@@ -96,8 +96,11 @@ def said(postgres: Engine, definition: AudienceDefinition, size: int) -> list[tu
         now = moment(connection)
         return [
             (
-                part.people.customer_id.of(row),
-                *(coded.of(row) for coded in (part.people.country, part.people.segment, part.people.next_segment)),
+                part.customers.customer_id.of(row),
+                *(
+                    coded.of(row)
+                    for coded in (part.customers.country, part.customers.segment, part.customers.next_segment)
+                ),
                 part.stays.previous.of(row) if part.stays else None,
                 part.stays.recency_days[row] if part.stays else None,
             )

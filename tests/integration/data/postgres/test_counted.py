@@ -23,7 +23,7 @@ from data.postgres.past_states import past_state, past_states
 from data.postgres.stream_profiles import current_profiles, read_profiles
 from data.postgres.tables import customers
 from models.units import to_money_units
-from services.api.reading import Reader
+from services.api.reading import CustomerReader
 from services.api.schemas import Customer
 from tests.support.windowed_stream import (
     WINDOW_DAYS,
@@ -134,7 +134,7 @@ def test_the_api_and_the_view_answer_what_is_in_the_window(url: str, stream: Eng
 
 
 async def _answers(url: str, ids: list[str]) -> list[Customer]:
-    reader = Reader(url)
+    reader = CustomerReader(url)
     try:
         found = [await reader.customer(each) for each in ids]
     finally:

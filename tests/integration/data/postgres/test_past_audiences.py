@@ -164,17 +164,17 @@ def test_all_that_a_row_says_is_of_that_moment(shop: Shop) -> None:
         found = pd.DataFrame(
             {
                 "customer_id": part.ids(),
-                "segment": [part.people.segment.of(row) for row in rows],
+                "segment": [part.customers.segment.of(row) for row in rows],
                 "previous": [part.stays.previous.of(row) for row in rows],
                 "since": [from_micros(int(part.stays.since[row])) for row in rows],
-                "country": [part.people.country.of(row) for row in rows],
-                "frequency": part.people.histories.orders,
+                "country": [part.customers.country.of(row) for row in rows],
+                "frequency": part.customers.histories.orders,
                 "recency": part.stays.recency_days,
                 "state": states,
             }
         )
         pd.testing.assert_frame_equal(found, known[[*found.columns]], check_dtype=False)
-        assert part.people.spent.tolist() == [float(each) for each in known["net"]]
+        assert part.customers.spent.tolist() == [float(each) for each in known["net"]]
         assert part.found.stake.money == pytest.approx(known["stake"].to_numpy())
         assert sums.customers == len(known)
         assert sums.at_stake == pytest.approx(known["stake"].sum())

@@ -122,7 +122,7 @@ async def _everything(url: str) -> None:
         assert await store.unpublished_dead_letters("log")
         fault = {"kind": "deleted", "first_offset": 5, "end_offset": 9}
         progress = await store.continue_in_log(progress, "log", 9, fault)
-        progress = await store.mark_published(progress, progress.change_position, dead_letters=True)
+        progress = await store.save_published(progress, progress.change_position, dead_letters=True)
         assert await store.progress(progress) == replace(progress)
     finally:
         await store.close()

@@ -23,7 +23,7 @@ from data.postgres.tables import risk_changes, segment_changes
 from models.rhythm.risk import RISK_STATES
 from models.segment_model import SegmentModel
 from models.units import money_text, to_micros, to_money_units
-from services.api.reading import Reader
+from services.api.reading import CustomerReader
 from services.api.schemas import Customer
 from tests.support.builders import recency_model
 from tests.support.generated_tables import a_model
@@ -224,7 +224,7 @@ def test_a_schema_that_an_administrator_made_is_used(database_url: str) -> None:
 
 def _answers(database: Engine, customers: list[str]) -> list[Customer]:
     async def ask() -> list[Customer]:
-        reader = Reader(database.url.render_as_string(hide_password=False))
+        reader = CustomerReader(database.url.render_as_string(hide_password=False))
         try:
             found = [await reader.customer(each) for each in customers]
         finally:

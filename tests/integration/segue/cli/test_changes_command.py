@@ -80,13 +80,13 @@ def test_a_follower_of_the_topic_ends_when_the_broker_is_gone(
     log = Log(Settings().brokers, Settings().changes_topic)
     partitions = log.identity("log").partitions
     log.close()
-    positions = change_stream.newest_in_topic(Settings())
-    assert len(positions) == partitions
+    offsets = change_stream.newest_in_topic(Settings())
+    assert len(offsets) == partitions
     seen: list[BaseException] = []
 
     def read() -> None:
         try:
-            list(change_stream.topic(Settings(), True, positions))
+            list(change_stream.topic(Settings(), True, offsets))
         except UnreachableError as error:
             seen.append(error)
 

@@ -15,7 +15,7 @@ from models.units import to_micros
 from runtime.errors import NotFoundError
 from services.alerts.measures import Measured, Sources, measured
 from services.alerts.rules import Rule
-from services.partition_states import StreamStates
+from services.claimed_partitions import ClaimedPartitions
 from tests.support.builders import recency_model
 from tests.support.generated_tables import EVENT_TIME, a_model, a_stream, store
 from tests.support.rhythm import a_rhythm
@@ -48,7 +48,7 @@ def observed(postgres: Engine, *rows: dict[str, object], end: datetime = TODAY) 
 
 
 def error(postgres: Engine) -> Measured:
-    return measured(RULE, Sources(postgres, lambda: StreamStates([], None)))
+    return measured(RULE, Sources(postgres, lambda: ClaimedPartitions([], None)))
 
 
 def test_it_is_the_difference_once_that_is_more_than_the_allowance(postgres: Engine) -> None:

@@ -17,7 +17,7 @@ from services.alerts.measures import Sources, measured
 from services.alerts.rules import parse_rules
 from services.alerts.service import AlertService
 from services.alerts.state_file import StateError, StateFile
-from services.partition_states import StreamStates, states
+from services.claimed_partitions import ClaimedPartitions, claimed_partitions
 from tests.support.alert_receiver import AlertReceiver, alert_receiver
 from tests.support.generated_tables import a_model, a_stream, store
 from tests.support.rhythm import store_predictions
@@ -53,7 +53,7 @@ class Watch:
         self._state = StateFile.open(file)
         self.broker_answers = True
         sender, known = AppriseSender.of(addresses), parse_rules(rules, addresses)
-        sources = Sources(postgres, lambda: self._states(postgres))
+        sources = Sources(postgres, lambda: self._claimed(postgres))
         self.service = AlertService(known, sources, sender, self._state, MONEY, lambda: self.now)
 
     def look(self, later: timedelta = timedelta(minutes=1)) -> int:
@@ -63,12 +63,12 @@ class Watch:
     def close(self) -> None:
         self._state.close()
 
-    def _states(self, postgres: Engine) -> StreamStates:
+    def _claimed(self, postgres: Engine) -> ClaimedPartitions:
         """All partitions, which have caught up with the log if a broker says where it ends."""
-        found = states(postgres, None, "topic")
+        found = claimed_partitions(postgres, None, "topic")
         if not self.broker_answers:
             return found
-        return StreamStates([replace(each, lag=0) for each in found.partitions], True)
+        return ClaimedPartitions([replace(each, lag=0) for each in found.partitions], True)
 
 
 Start = Callable[..., Watch]
@@ -219,15 +219,15 @@ def test_a_file_that_cannot_be_written_does_not_end_the_alerts(
 
 def test_a_lag_that_no_broker_reports_is_unknown_and_not_zero(stream: Engine) -> None:
     [about] = parse_rules(rule("lag", 0), ["team"])
-    found = measured(about, Sources(stream, lambda: states(stream, None, "topic")))
+    found = measured(about, Sources(stream, lambda: claimed_partitions(stream, None, "topic")))
     assert (found.value, found.is_above(0)) == (None, None)
 
 
 def test_the_lag_is_that_of_the_partition_that_is_furthest_behind(stream: Engine) -> None:
     [about] = parse_rules(rule("lag", 10), ["team"])
-    partitions = states(stream, None, "topic").partitions
+    partitions = claimed_partitions(stream, None, "topic").partitions
     shown = [replace(each, lag=each.partition * 20) for each in partitions]
-    found = measured(about, Sources(stream, lambda: StreamStates(shown, True)))
+    found = measured(about, Sources(stream, lambda: ClaimedPartitions(shown, True)))
     assert found.value == max(each.lag or 0 for each in shown) > 0
 
 

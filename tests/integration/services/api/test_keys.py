@@ -10,12 +10,12 @@ from data.postgres.api_keys import ApiKey
 from data.postgres.tables import api_keys as table
 from runtime.errors import NotFoundError
 from services.api.access import Keys
-from services.api.reading import Reader
+from services.api.reading import CustomerReader
 
 
 def found(migrated_url: str, key: str) -> ApiKey | None:
     async def look() -> ApiKey | None:
-        reader = Reader(migrated_url)
+        reader = CustomerReader(migrated_url)
         try:
             return await Keys(reader.row).of(f"Bearer {key}", None)
         finally:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from data.contract.wire import Erasure
 from data.postgres import currency
 from services.api.currency_check import CurrencyCheck
-from services.api.reading import Reader
+from services.api.reading import CustomerReader
 from stream_app.core.apply import apply_batch
 from stream_app.core.change_rows import change_rows
 from stream_app.core.decode import decode
@@ -35,9 +35,9 @@ async def _collect(url: str, messages: list[Message]) -> None:
         await store.close()
 
 
-def answer(url: str, ask: Callable[[Reader], Awaitable[T]]) -> T:
+def answer(url: str, ask: Callable[[CustomerReader], Awaitable[T]]) -> T:
     async def asking() -> T:
-        reader = Reader(url)
+        reader = CustomerReader(url)
         try:
             return await ask(reader)
         finally:

@@ -19,9 +19,9 @@ from models.segment_model import SegmentModel
 from models.units import to_micros
 from services.alerts.measures import Measured, Sources, measured
 from services.alerts.rules import parse_rules
+from services.claimed_partitions import ClaimedPartitions
 from services.drift.events import summary
 from services.drift.observer import StreamObserver
-from services.partition_states import StreamStates
 from tests.support.dataset_tables import fill
 from tests.support.postgres import new_database
 from tests.support.steady_stream import model_of
@@ -67,7 +67,7 @@ def steady(postgres_server: str) -> Iterator[Engine]:
 
 
 def error(postgres: Engine) -> Measured:
-    return measured(parse_rules(RULE, {"team": "json://x"})[0], Sources(postgres, lambda: StreamStates([], None)))
+    return measured(parse_rules(RULE, {"team": "json://x"})[0], Sources(postgres, lambda: ClaimedPartitions([], None)))
 
 
 def on_page(postgres: Engine, at: datetime) -> tuple[int, float, int]:

@@ -13,7 +13,7 @@ from data.postgres import campaigns
 from runtime.topics import ChangeKind
 from services.webhooks.held_out import HeldOut
 from services.webhooks.kinds import KINDS, SEGMENTS
-from services.webhooks.reader import Record
+from services.webhooks.reader import ChangeRecord
 from tests.support.campaigns import store_campaign
 from tests.support.generated_tables import a_model, a_stream, insert_rows
 
@@ -33,10 +33,10 @@ def messages() -> Any:
     return asyncapi.document()["components"]["messages"]
 
 
-def change(customer: str, at: datetime, kind: ChangeKind = "segments") -> Record:
+def change(customer: str, at: datetime, kind: ChangeKind = "segments") -> ChangeRecord:
     example = messages()[MESSAGES[kind]]["examples"][0]["payload"]
     data = example["data"] | {"customer_id": customer, "effective_at": at.isoformat()}
-    return Record(0, 0, json.dumps(example | {"data": data}).encode())
+    return ChangeRecord(0, 0, json.dumps(example | {"data": data}).encode())
 
 
 @pytest.mark.parametrize("kind", ["segments", "risk"])
@@ -54,7 +54,7 @@ def test_only_changes_of_held_out_customers_within_the_horizon_are_left_out(fill
         change(held_out, spring.ends_at, kind),
         change(treated, last, kind),
         change("nobody", last, kind),
-        Record(0, 6, b"no change"),
+        ChangeRecord(0, 6, b"no change"),
     ]
     assert HeldOut(filled).among(records, KINDS[kind]) == [True, True, False, False, False, False, False]
 

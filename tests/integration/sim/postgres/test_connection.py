@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from data.postgres import model_registry
 from data.postgres.database import engine
-from sim.faults import Fault, Schedule
+from sim.faults import Fault, FaultSchedule
 from sim.loop import SimulatedLoop
 from sim.postgres.connection import SimulatedPostgres
 from sim.postgres.server import ForeignRowsError, PostgresServer
@@ -44,7 +44,7 @@ class Connections:
         if faults is not None:
             self._server = PostgresServer(url)
             simulated = SimulatedLoop(random.Random(1))
-            world = World(simulated, simulated.chance, Schedule(faults))
+            world = World(simulated, simulated.chance, FaultSchedule(faults))
             self._loop, self.database = simulated, SimulatedPostgres(world, self._server).connect
 
     def run(self, work: Callable[[PartitionStore], Awaitable[T]]) -> T:

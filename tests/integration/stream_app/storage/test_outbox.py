@@ -125,12 +125,12 @@ def test_both_published_positions_are_saved_and_a_lost_risk_change_is_noticed(da
         with psycopg.connect(database) as connection:
             connection.execute("UPDATE stream_progress SET risk_position = 3")
         progress = replace(progress, risk_position=3)
-        assert await store.mark_published(progress, 2, False, 2) == replace(
+        assert await store.save_published(progress, 2, False, 2) == replace(
             progress, published_position=2, risk_published_position=2
         )
         assert (await store.progress(progress)).risk_published_position == 2
         with pytest.raises(FencedError):
-            await store.mark_published(replace(progress, risk_position=4), 2, False, 4)
+            await store.save_published(replace(progress, risk_position=4), 2, False, 4)
 
     with_changes(database, work)
 
@@ -141,9 +141,9 @@ def test_what_the_topics_have_ahead_is_stored_again_with_each_saved_position(dat
     async def work(store: PartitionStore, progress: PartitionProgress) -> None:
         with psycopg.connect(database, autocommit=True) as connection:
             connection.execute("UPDATE stream_progress SET changes_ahead = 16, risk_changes_ahead = 3")
-            progress = await store.mark_published(progress, 2, False)
+            progress = await store.save_published(progress, 2, False)
             assert connection.execute(ahead).fetchone() == (16, 3)
-            await store.mark_published(progress, 2, False, ahead=AheadOfPostgres(changes=0))
+            await store.save_published(progress, 2, False, ahead=AheadOfPostgres(changes=0))
             assert connection.execute(ahead).fetchone() == (0, 3)
 
     with_changes(database, work)
@@ -151,14 +151,14 @@ def test_what_the_topics_have_ahead_is_stored_again_with_each_saved_position(dat
 
 def test_the_published_position_of_a_postgres_that_was_set_back_is_not_accepted(database: str) -> None:
     async def work(store: PartitionStore, progress: PartitionProgress) -> None:
-        assert (await store.mark_published(progress, 2, False)).published_position == 2
+        assert (await store.save_published(progress, 2, False)).published_position == 2
         for other in (
             replace(progress, epoch=progress.epoch + 1),
             replace(progress, next_offset=progress.next_offset + 1),
             replace(progress, change_position=progress.change_position + 1),
         ):
             with pytest.raises(FencedError):
-                await store.mark_published(other, 3, False)
+                await store.save_published(other, 3, False)
         assert (await store.progress(progress)).published_position == 2
 
     with_changes(database, work)

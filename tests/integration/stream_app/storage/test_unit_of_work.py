@@ -289,9 +289,9 @@ def test_dead_letters_advance_the_offset_in_the_same_transaction(database: str) 
         saved = await apply(store, claimed, batch(bad, Tick(datetime(2010, 1, 2, tzinfo=UTC))))
         letters = await store.unpublished_dead_letters("log")
         assert letters[0].value == msgspec.json.encode(bad)
-        await store.mark_published(saved, 0, dead_letters=False)
+        await store.save_published(saved, 0, dead_letters=False)
         assert len(await store.unpublished_dead_letters("log")) == 1
-        await store.mark_published(saved, 0, dead_letters=True)
+        await store.save_published(saved, 0, dead_letters=True)
         assert await store.unpublished_dead_letters("log") == []
         return saved, [letter.offset for letter in letters]
 
@@ -309,7 +309,7 @@ def test_dead_letters_of_a_former_log_are_still_to_be_published(database: str) -
         again = await store.continue_in_log(saved, "log#2", 0, None)
         both = await apply(store, again, batch(bad))
         letters = await store.unpublished_dead_letters("log#2")
-        await store.mark_published(both, 0, dead_letters=True)
+        await store.save_published(both, 0, dead_letters=True)
         return [(letter.log_id, letter.offset) for letter in letters], [*await store.unpublished_dead_letters("log#2")]
 
     letters, left = with_store(database, work)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from batch.explore.chapters import CHAPTERS, Source, chapters
+from batch.explore.chapters import CHAPTERS, ExploredSource, chapters
 from batch.explore.report import is_report, page
 from batch.fit import FitError
 from data.datasets import synthetic
@@ -16,8 +16,8 @@ from tests.support.money import EUROS, POUNDS, YEN
 from tests.support.shop_rows import raw_rows, sale
 
 
-def source_of(raw: pd.DataFrame, name: str = "a shop", money: Money = POUNDS, **how: int) -> Source:
-    return Source(clean(raw, name), money, **how)  # type: ignore[arg-type]
+def source_of(raw: pd.DataFrame, name: str = "a shop", money: Money = POUNDS, **how: int) -> ExploredSource:
+    return ExploredSource(clean(raw, name), money, **how)  # type: ignore[arg-type]
 
 
 @cache
@@ -26,12 +26,12 @@ def rows() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def source() -> Source:
+def source() -> ExploredSource:
     return source_of(rows())
 
 
 @pytest.fixture(scope="module")
-def html(source: Source) -> str:
+def html(source: ExploredSource) -> str:
     return page(source, list(chapters(source)))
 
 
@@ -45,7 +45,7 @@ def test_the_page_loads_nothing_from_the_network(html: str) -> None:
 
 
 @pytest.mark.slow
-def test_every_finding_is_on_the_page_with_its_summary(source: Source, html: str) -> None:
+def test_every_finding_is_on_the_page_with_its_summary(source: ExploredSource, html: str) -> None:
     findings = [finding for chapter in chapters(source) for finding in chapter.findings]
     found = re.search(r'id="figures">(.*?)</script>', html, flags=re.DOTALL)
     assert found is not None
@@ -63,7 +63,7 @@ def test_every_finding_is_on_the_page_with_its_summary(source: Source, html: str
 
 @pytest.mark.slow
 @pytest.mark.parametrize("money", [EUROS, YEN], ids=["euros", "yen"])
-def test_the_report_is_in_the_currency_of_the_shop(source: Source, money: Money) -> None:
+def test_the_report_is_in_the_currency_of_the_shop(source: ExploredSource, money: Money) -> None:
     again = source_of(rows(), money=money, wanted_k=3)
     shown = page(again, list(chapters(again)))
     text = re.sub(r"<script>.*?</script>", "", shown, flags=re.DOTALL).replace("\\u20ac", "€").replace("\\u00a5", "¥")
@@ -76,7 +76,7 @@ def test_the_report_is_in_the_currency_of_the_shop(source: Source, money: Money)
 
 
 @pytest.mark.slow
-def test_the_same_data_gives_the_same_page(source: Source, html: str) -> None:
+def test_the_same_data_gives_the_same_page(source: ExploredSource, html: str) -> None:
     again = source_of(rows())
     assert page(again, list(chapters(again))) == html
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import skew as scipy_skew
 
 from batch.choose_k import KChoice
-from batch.explore.chapters import Source
+from batch.explore.chapters import ExploredSource
 from batch.explore.distributions import histograms, rfm_distributions, skewness
 from batch.explore.k_curve import elbow, separation, silhouettes, stability
 from batch.explore.segments import cloud, sampled, segment_profiles, segment_table, segmented, snake_plot
@@ -20,12 +20,12 @@ from tests.support.retail import retail
 
 
 @pytest.fixture(scope="module")
-def source() -> Source:
-    return Source(retail(), POUNDS)
+def source() -> ExploredSource:
+    return ExploredSource(retail(), POUNDS)
 
 
 @pytest.mark.slow
-def test_every_customer_is_in_one_bin_of_each_histogram(source: Source) -> None:
+def test_every_customer_is_in_one_bin_of_each_histogram(source: ExploredSource) -> None:
     table = features(source.profiles, "net")
     bins = histograms(table)
     sums = bins.groupby(["feature", "scale"])["customers"].sum()
@@ -36,7 +36,7 @@ def test_every_customer_is_in_one_bin_of_each_histogram(source: Source) -> None:
 
 
 @pytest.mark.slow
-def test_bins_of_integers_contain_the_integers_of_their_labels(source: Source) -> None:
+def test_bins_of_integers_contain_the_integers_of_their_labels(source: ExploredSource) -> None:
     table = features(source.profiles, "net")
     bins = histograms(table)
     for feature in ("recency", "frequency"):
@@ -46,7 +46,7 @@ def test_bins_of_integers_contain_the_integers_of_their_labels(source: Source) -
 
 
 @pytest.mark.slow
-def test_skewness_equals_that_of_scipy(source: Source) -> None:
+def test_skewness_equals_that_of_scipy(source: ExploredSource) -> None:
     table = features(source.profiles, "net")
     skew = skewness(table)
     for feature in table.columns:
@@ -56,7 +56,7 @@ def test_skewness_equals_that_of_scipy(source: Source) -> None:
 
 
 @pytest.mark.slow
-def test_the_curves_are_those_of_the_choice(source: Source) -> None:
+def test_the_curves_are_those_of_the_choice(source: ExploredSource) -> None:
     for finding, column in (
         (elbow, "inertia"),
         (silhouettes, "silhouette"),
@@ -89,7 +89,7 @@ def test_summaries_about_k_agree_with_the_curves() -> None:
 
 
 @pytest.mark.slow
-def test_segment_profiles_agree_with_the_fitted_pipeline(source: Source) -> None:
+def test_segment_profiles_agree_with_the_fitted_pipeline(source: ExploredSource) -> None:
     default = PRESETS["segue"]._replace(k=source.k)._asdict()
     result = fit(profiles_as_of(retail().transactions, retail().report.last + timedelta(days=1)), **default)
     assert source.model.version == result.model.version
@@ -108,7 +108,7 @@ def test_segment_profiles_agree_with_the_fitted_pipeline(source: Source) -> None
 
 
 @pytest.mark.slow
-def test_every_figure_uses_the_colours_of_the_personas(source: Source) -> None:
+def test_every_figure_uses_the_colours_of_the_personas(source: ExploredSource) -> None:
     colours = {archetype.name: archetype.colour for archetype in ARCHETYPES}
     snake, points = snake_plot(source.customers, POUNDS).figure, cloud(source.customers, POUNDS).figure
     assert snake is not None
@@ -122,7 +122,7 @@ def test_every_figure_uses_the_colours_of_the_personas(source: Source) -> None:
 
 
 @pytest.mark.slow
-def test_a_sample_is_bounded_and_the_same_for_the_same_seed(source: Source) -> None:
+def test_a_sample_is_bounded_and_the_same_for_the_same_seed(source: ExploredSource) -> None:
     first, again = (sampled(source.customers, 100, seed=1) for _ in range(2))
     assert len(first) == 100
     assert first.index.is_unique

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from batch.explore.chapters import Source, chapters
+from batch.explore.chapters import ExploredSource, chapters
 from batch.explore.distributions import rfm_distributions
 from batch.explore.expiries import expiries, in_spans, what_expires
 from batch.explore.finding import Finding
@@ -26,17 +26,19 @@ DAY = pd.Timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
-def source() -> Source:
-    return Source(clean(synthetic.generate(customers=250, days=300, seed=6), "a shop"), POUNDS, 4, window_days=WINDOW)
+def source() -> ExploredSource:
+    return ExploredSource(
+        clean(synthetic.generate(customers=250, days=300, seed=6), "a shop"), POUNDS, 4, window_days=WINDOW
+    )
 
 
 @pytest.fixture(scope="module")
-def findings(source: Source) -> dict[str, Finding]:
+def findings(source: ExploredSource) -> dict[str, Finding]:
     return {finding.id: finding for chapter in chapters(source) for finding in chapter.findings}
 
 
 @pytest.fixture(scope="module")
-def customers(source: Source) -> pd.DataFrame:
+def customers(source: ExploredSource) -> pd.DataFrame:
     """R, F and M of everybody who has bought, one customer after the other."""
     rows, begins = source.dataset.transactions, source.as_of - WINDOW * DAY
     found = {}
@@ -52,7 +54,7 @@ def customers(source: Source) -> pd.DataFrame:
     return pd.DataFrame.from_dict(found, orient="index", columns=["recency", "frequency", "monetary"])
 
 
-def decided(source: Source, customers: pd.DataFrame) -> pd.Series:
+def decided(source: ExploredSource, customers: pd.DataFrame) -> pd.Series:
     """The segment of everybody, by distances to all centroids but the last, which is that of Inactive."""
     model = source.model
     shaped = np.log1p(customers.to_numpy(dtype=float) / np.array([model.recency_unit, 1, 1]))
@@ -63,7 +65,7 @@ def decided(source: Source, customers: pd.DataFrame) -> pd.Series:
     return pd.Series(np.where(customers["frequency"] > 0, ids[nearest], "inactive"), index=customers.index)
 
 
-def test_the_numbers_of_the_segments_are_those_of_pandas(source: Source, customers: pd.DataFrame) -> None:
+def test_the_numbers_of_the_segments_are_those_of_pandas(source: ExploredSource, customers: pd.DataFrame) -> None:
     segment = decided(source, customers)
     frame = segment_profiles(source.customers)
     groups = customers.groupby(segment)
@@ -76,13 +78,13 @@ def test_the_numbers_of_the_segments_are_those_of_pandas(source: Source, custome
     pd.testing.assert_series_equal(frame["money_share"], shares.reindex(frame.index), check_names=False)
 
 
-def test_the_segments_are_those_of_a_fit_with_the_same_window(source: Source) -> None:
+def test_the_segments_are_those_of_a_fit_with_the_same_window(source: ExploredSource) -> None:
     profiles = profiles_as_of(source.dataset.transactions, source.as_of, WINDOW)
     fitted = fit(profiles, **PRESETS["segue"]._replace(k=4, window_days=WINDOW)._asdict()).model
     assert source.model.version == fitted.version
 
 
-def test_what_expires_on_each_day_is_what_happened_a_window_before(source: Source) -> None:
+def test_what_expires_on_each_day_is_what_happened_a_window_before(source: ExploredSource) -> None:
     rows = source.dataset.transactions
     found = expiries(source.dataset, source.as_of, WINDOW)
     last = rows[rows["kind"] == "sale"].groupby("customer_id")["occurred_at"].max()
@@ -101,7 +103,7 @@ def test_what_expires_on_each_day_is_what_happened_a_window_before(source: Sourc
 
 
 @pytest.mark.parametrize("days", [1, 2, 7, 100])
-def test_longer_spans_add_up_days(days: int, source: Source) -> None:
+def test_longer_spans_add_up_days(days: int, source: ExploredSource) -> None:
     by_day = expiries(source.dataset, source.as_of, WINDOW)
     spans = in_spans(by_day, days)
     assert spans.index.tolist() == [*range(0, len(by_day), days)]
@@ -110,7 +112,7 @@ def test_longer_spans_add_up_days(days: int, source: Source) -> None:
         assert row.tolist() == pytest.approx([inside[name].sum() for name in by_day])
 
 
-def test_the_report_says_what_counts(source: Source, findings: dict[str, Finding]) -> None:
+def test_the_report_says_what_counts(source: ExploredSource, findings: dict[str, Finding]) -> None:
     html = page(source, list(chapters(source)))
     assert f"Frequency, money and segments count the {WINDOW} days before" in html
     assert f"frequency and money in the last {WINDOW} days" in html
@@ -123,7 +125,7 @@ def test_the_report_says_what_counts(source: Source, findings: dict[str, Finding
     assert "Inactive" in findings["segments"].table["segment"].tolist()  # type: ignore[index]
 
 
-def test_the_sentence_about_expiries_counts_thirty_days(source: Source) -> None:
+def test_the_sentence_about_expiries_counts_thirty_days(source: ExploredSource) -> None:
     rows = source.dataset.transactions
     until = source.as_of + timedelta(days=30 - WINDOW)
     gone = rows[(rows["occurred_at"] > source.as_of - WINDOW * DAY) & (rows["occurred_at"] < until)]
@@ -135,7 +137,7 @@ def test_the_sentence_about_expiries_counts_thirty_days(source: Source) -> None:
 
 def test_a_window_longer_than_the_data_counts_everything() -> None:
     dataset = clean(synthetic.generate(customers=80, days=60, seed=2), "a shop")
-    lifetime, windowed = Source(dataset, POUNDS, 3), Source(dataset, POUNDS, 3, window_days=400)
+    lifetime, windowed = ExploredSource(dataset, POUNDS, 3), ExploredSource(dataset, POUNDS, 3, window_days=400)
     frame = segment_profiles(windowed.customers)
     assert frame["customers"].tolist() == [*segment_profiles(lifetime.customers)["customers"], 0]
     table = {finding.id: finding for chapter in chapters(windowed) for finding in chapter.findings}["segments"].table
@@ -144,7 +146,7 @@ def test_a_window_longer_than_the_data_counts_everything() -> None:
 
 
 def test_without_a_window_the_report_is_about_everything() -> None:
-    source = Source(clean(synthetic.generate(customers=80, days=60, seed=2), "a shop"), POUNDS, 3)
+    source = ExploredSource(clean(synthetic.generate(customers=80, days=60, seed=2), "a shop"), POUNDS, 3)
     found = list(chapters(source))
     assert "expiries" not in {finding.id for chapter in found for finding in chapter.findings}
     assert "Inactive" not in page(source, found)
@@ -154,4 +156,4 @@ def test_without_a_window_the_report_is_about_everything() -> None:
 def test_a_window_without_an_order_is_refused() -> None:
     dataset = shop(sale("1", "a", "2010-01-01 10:00", 5))
     with pytest.raises(FitError, match="no customer has spent anything net of returns in the last day"):
-        list(chapters(Source(dataset, POUNDS, 2, window_days=1)))
+        list(chapters(ExploredSource(dataset, POUNDS, 2, window_days=1)))

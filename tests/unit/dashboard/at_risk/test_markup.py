@@ -9,7 +9,7 @@ import numpy as np
 from dashboard.at_risk import markup
 from dashboard.shared.personas import Persona, Personas
 from dashboard.shared.risk_list import RiskList, risk_list
-from data.postgres.people import Coded, Ids, People
+from data.postgres.customer_columns import Coded, CustomerColumns, Ids
 from models.rhythm.histories import Histories
 from models.rhythm.seasonal_clock import NEVER
 from models.units import to_micros
@@ -24,7 +24,7 @@ NOW = datetime(2011, 9, 1, tzinfo=UTC)
 def a_list(next_change: datetime | None, country: str = "Eire") -> RiskList:
     """One customer, who bought every ten days for a year and is silent for 60."""
     last = NOW - timedelta(days=60)
-    people = People(
+    customers = CustomerColumns(
         Ids.from_texts([NASTY]),
         Coded(np.array([0]), (country,)),
         Coded(np.array([0]), ("best", "lost")),
@@ -33,7 +33,7 @@ def a_list(next_change: datetime | None, country: str = "Eire") -> RiskList:
         np.array([NEVER if next_change is None else to_micros(next_change)]),
         Coded(np.array([1]), ("best", "lost")),
     )
-    return risk_list(people, a_rhythm(), NOW)
+    return risk_list(customers, a_rhythm(), NOW)
 
 
 def row(next_change: datetime | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from dashboard.audiences.past_members import passing, people_and_stays
+from dashboard.audiences.past_members import customers_and_stays, passing
 from models.audience import AudienceDefinition, Range
 from models.units import to_micros
 
@@ -68,13 +68,13 @@ def test_only_a_customer_who_has_moved_passes_a_filter_on_moves() -> None:
 
 
 def test_a_customer_without_an_order_left_counts_from_the_last_event() -> None:
-    people, stays = people_and_stays(states())
-    assert [people.customer_id.of(row) for row in range(3)] == ["ann", "ben", "cem"]
-    assert [people.segment.of(row) for row in range(3)] == ["champions", "lost", "lost"]
-    assert [people.country.of(row) for row in range(3)] == ["France", "Spain", "Spain"]
-    assert people.histories.last_at.tolist() == [to_micros(BOUGHT), to_micros(BOUGHT), to_micros(CHANGED)]
-    assert people.histories.orders.tolist() == [7, 1, 0]
-    assert people.spent.tolist() == [100.0, -0.1, 0.0]
+    customers, stays = customers_and_stays(states())
+    assert [customers.customer_id.of(row) for row in range(3)] == ["ann", "ben", "cem"]
+    assert [customers.segment.of(row) for row in range(3)] == ["champions", "lost", "lost"]
+    assert [customers.country.of(row) for row in range(3)] == ["France", "Spain", "Spain"]
+    assert customers.histories.last_at.tolist() == [to_micros(BOUGHT), to_micros(BOUGHT), to_micros(CHANGED)]
+    assert customers.histories.orders.tolist() == [7, 1, 0]
+    assert customers.spent.tolist() == [100.0, -0.1, 0.0]
     assert [stays.previous.of(row) for row in range(3)] == ["lost", "", "champions"]
     assert stays.recency_days.tolist() == [10, 60, 29]
     assert stays.since.tolist() == [to_micros(CHANGED)] * 3
@@ -83,4 +83,4 @@ def test_a_customer_without_an_order_left_counts_from_the_last_event() -> None:
 def test_no_customers_give_empty_results() -> None:
     none = states().iloc[:0]
     assert passing(none, AudienceDefinition(segments=("lost",)), NOBODY).tolist() == []
-    assert people_and_stays(none)[0].spent.tolist() == []
+    assert customers_and_stays(none)[0].spent.tolist() == []

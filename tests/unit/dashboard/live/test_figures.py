@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboard.live.figures import rhythm_bars, sparkline
+from dashboard.shared.labels import CAUSES
 from dashboard.shared.plotting import ACCENT, cause_colour
-from dashboard.shared.words import CAUSES
 
 
 def test_the_rhythm_has_one_trace_for_each_cause_with_time_alone_at_the_bottom() -> None:

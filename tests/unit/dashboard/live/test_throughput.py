@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.live.throughput import HISTORY, Sample, Samples, pace, rates, remember
+from dashboard.live.throughput import HISTORY, Samples, ThroughputSample, pace, rates, remember
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY_ONE = datetime(2011, 1, 1, tzinfo=UTC)
@@ -16,7 +16,7 @@ def _history(*counts: int, every: float = 2.0) -> Samples:
     history = None
     for number, count in enumerate(counts):
         passed = timedelta(seconds=every * number)
-        history = remember(history, Sample(START + passed, count, DAY_ONE + 12 * passed * 3_600))
+        history = remember(history, ThroughputSample(START + passed, count, DAY_ONE + 12 * passed * 3_600))
     assert history is not None
     return history
 
@@ -37,7 +37,7 @@ def _ticking(seconds: list[float], ticks: float | None) -> Samples:
     history = None
     for second in seconds:
         days = 0 if ticks is None else second // ticks
-        sample = Sample(START + timedelta(seconds=second), 0, DAY_ONE + timedelta(days=days))
+        sample = ThroughputSample(START + timedelta(seconds=second), 0, DAY_ONE + timedelta(days=days))
         history = remember(history, sample)
     assert history is not None
     return history

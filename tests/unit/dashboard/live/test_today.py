@@ -51,5 +51,5 @@ def _sentence(*rows: tuple[int, str, str, str, int, float]) -> str:
     return re.sub(r"<[^>]*>", "", html).removesuffix(" Who is at risk?")
 
 
-def _progress(event_time: datetime | None) -> StreamProgress:
-    return StreamProgress(NOW, 1, 0, event_time, event_time, 1, 1, 0, 0, 0)
+def _progress(watermark: datetime | None) -> StreamProgress:
+    return StreamProgress(NOW, 1, 0, watermark, watermark, 1, 1, 0, 0, 0)

@@ -26,7 +26,7 @@ from dashboard.shared.reading import StreamProgress
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 THEN = StreamProgress(NOW, 2, 0, datetime(2011, 6, 15, tzinfo=UTC), datetime(2011, 6, 15, tzinfo=UTC), 100, 10, 0, 0, 0)
-ON = replace(THEN, event_time=datetime(2011, 6, 20, tzinfo=UTC), transactions=900)
+ON = replace(THEN, watermark=datetime(2011, 6, 20, tzinfo=UTC), transactions=900)
 
 # The caches only pass it on.
 CONNECTION = cast(Connection, object())
@@ -43,7 +43,7 @@ def _later(progress: StreamProgress, seconds: float) -> StreamProgress:
         (_later(ON, 1), 1),
         (_later(ON, MAX_AGE.total_seconds()), 2),
         (_later(replace(ON, transactions=5), 1), 2),
-        (_later(replace(ON, event_time=None), 1), 2),
+        (_later(replace(ON, watermark=None), 1), 2),
         (_later(replace(ON, forgotten=1), 1), 2),
     ],
     ids=["a stream at rest", "a moment ago", "too long ago", "begun anew", "no event time", "somebody is forgotten"],
@@ -86,7 +86,7 @@ def test_each_of_the_last_answers_is_kept_while_it_holds() -> None:
         (_later(THEN, 60), datetime(2011, 6, 15, tzinfo=UTC), True),
         (replace(ON, late=1), datetime(2011, 6, 14, tzinfo=UTC), False),
         (replace(ON, transactions=5), datetime(2011, 6, 14, tzinfo=UTC), False),
-        (replace(ON, event_time=None), datetime(2011, 6, 14, tzinfo=UTC), False),
+        (replace(ON, watermark=None), datetime(2011, 6, 14, tzinfo=UTC), False),
     ],
     ids=["a past moment", "the moment reached then", "at rest", "a late order", "begun anew", "no event time"],
 )

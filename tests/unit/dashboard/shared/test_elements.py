@@ -21,8 +21,8 @@ KNOWN: Personas = {
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 
 
-def _progress(event_time: datetime | None = NOW, newest: datetime | None = NOW, silent: int = 0) -> StreamProgress:
-    return StreamProgress(NOW, 4, silent, event_time, newest, 1_000, 200, 3, 2, 1)
+def _progress(watermark: datetime | None = NOW, newest: datetime | None = NOW, silent: int = 0) -> StreamProgress:
+    return StreamProgress(NOW, 4, silent, watermark, newest, 1_000, 200, 3, 2, 1)
 
 
 def _words(html: str) -> str:
@@ -65,7 +65,7 @@ def test_a_heading_says_as_of_which_event_time() -> None:
     words = _words(elements.heading(NASTY, "What it is for.", _progress()))
     assert NASTY in words
     assert "As of event time 15 Jun 2011, 09:30 (UTC)" in words
-    assert "No event time yet" in elements.heading("Page", "", _progress(event_time=None))
+    assert "No event time yet" in elements.heading("Page", "", _progress(watermark=None))
 
 
 def test_a_link_to_a_customer_survives_any_name() -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.shared.flow_figures import flow_matrix, sankey
+from dashboard.shared.labels import CAUSES
 from dashboard.shared.personas import Persona, Personas
-from dashboard.shared.words import CAUSES
 from tests.support.money import POUNDS
 
 KNOWN: Personas = {

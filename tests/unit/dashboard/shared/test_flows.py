@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.shared import flows
-from dashboard.shared.words import WINDOWS
+from dashboard.shared.labels import PERIODS
 
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 FIRST = datetime(2011, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ def test_a_window_begins_at_midnight_and_has_today_in_it() -> None:
     assert flows.window_start(NOW, 30) == datetime(2011, 5, 17, tzinfo=UTC)
     assert flows.window_start(NOW, None) is None
     assert flows.window_start(None, 30) is None
-    assert flows.window_start(NOW, WINDOWS["30"].days) == flows.midnight(NOW) - timedelta(days=29)
+    assert flows.window_start(NOW, PERIODS["30"].days) == flows.midnight(NOW) - timedelta(days=29)
 
 
 @given(_history, st.integers(1, 12), st.integers(0, 60))

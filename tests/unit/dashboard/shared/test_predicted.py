@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from dashboard.shared import predicted_words
+from dashboard.shared import predicted_text
 from dashboard.shared.predicted import Predicted, predicted
 from dashboard.shared.profiles import PastProfile
 from models.rhythm.histories import Histories
@@ -72,16 +72,16 @@ def test_the_words_name_chances_days_and_money() -> None:
     ends = [day + timedelta(days=days) for days in (-9, 20, -14, 60)]
     who = Predicted(0.42, 0.761, day, (ends[0], ends[1]), (ends[2], ends[3]), 1_234.5)
     now = datetime(2011, 9, 1, tzinfo=UTC)
-    assert predicted_words.chances(who) == "Back within 30 days: 42%, within 90 days: 76%."
-    assert predicted_words.next_order(who, now) == (
+    assert predicted_text.chances(who) == "Back within 30 days: 42%, within 90 days: 76%."
+    assert predicted_text.next_order(who, now) == (
         "The next order, if one comes: around 12 Oct 2011; half of such orders come from 3 Oct 2011 to 1 Nov 2011, "
         "eight in ten from 28 Sep 2011 to 11 Dec 2011."
     )
-    assert predicted_words.spend(who, POUNDS) == "Expected spend within 365 days: £1,234.50."
+    assert predicted_text.spend(who, POUNDS) == "Expected spend within 365 days: £1,234.50."
 
 
 def test_a_next_order_that_nobody_can_foresee_has_no_day() -> None:
     who = Predicted(0.0, 0.0, None, (NOW, None), (NOW, None), -1.0)
     sentence = "The next order, if one comes, is as likely beyond two years as before."
-    assert predicted_words.next_order(who, NOW) == sentence
-    assert predicted_words.spend(who, POUNDS) == "Expected spend within 365 days: £0.00."
+    assert predicted_text.next_order(who, NOW) == sentence
+    assert predicted_text.spend(who, POUNDS) == "Expected spend within 365 days: £0.00."

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from dashboard.shared import rhythm_words
+from dashboard.shared import rhythm_text
 from dashboard.shared.rhythm import OwnRhythm, own_rhythm
 from models.rhythm.histories import Histories
 from models.rhythm.rhythm_model import RhythmModel, risk_moments
@@ -65,7 +65,7 @@ def test_an_order_after_event_time_makes_a_customer_on_rhythm_and_not_silent_for
 
 def test_the_words_name_the_usual_gap_the_silence_the_state_and_its_moment() -> None:
     lost = seen(a_rhythm(), customers((155, 372.0)), FIRST + timedelta(days=744))
-    said = rhythm_words.sentence(lost, FIRST + timedelta(days=744))
+    said = rhythm_text.sentence(lost, FIRST + timedelta(days=744))
     since = f"{lost.since.day} {lost.since:%b %Y}"
     assert said == f"Buys every 2.4 days, silent for 372 days: presumed lost since {since}"
 
@@ -74,6 +74,6 @@ def test_a_state_that_begins_beyond_two_years_has_no_date() -> None:
     once = seen(a_rhythm(), customers((1, 0.0)), FIRST + timedelta(days=1))
     assert once.following is not None
     far = OwnRhythm(**{**vars(once), "following": ("due", FIRST + timedelta(days=900))})
-    assert rhythm_words.when(far, FIRST) == "no other state within two years"
+    assert rhythm_text.when(far, FIRST) == "no other state within two years"
     near = OwnRhythm(**{**vars(once), "following": ("due", datetime(2010, 3, 9, tzinfo=UTC))})
-    assert rhythm_words.sentence(near, FIRST) == "Bought once, 1 day ago: on rhythm, due from 9 Mar 2010"
+    assert rhythm_text.sentence(near, FIRST) == "Bought once, 1 day ago: on rhythm, due from 9 Mar 2010"

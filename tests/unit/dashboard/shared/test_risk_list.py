@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from dashboard.shared.risk_list import ORDERS, RiskList, Wanted, risk_list
-from data.postgres.people import Coded, Ids, People
+from data.postgres.customer_columns import Coded, CustomerColumns, Ids
 from models.rhythm.histories import Histories
 from models.rhythm.risk import RISK_STATES
 from models.rhythm.seasonal_clock import NEVER
@@ -30,7 +30,7 @@ def found() -> RiskList:
     orders = rng.integers(1, 40, NUMBER)
     silent, span = rng.integers(0, 300, NUMBER), np.where(orders > 1, rng.integers(5, 300, NUMBER), 0)
     last = to_micros(NOW) - silent * MICROS_PER_DAY
-    people = People(
+    customers = CustomerColumns(
         customer_id=Ids.from_texts(f"ç{number:04d}" for number in range(NUMBER)),
         country=coded(rng, ["France", "Spain", "Eire"]),
         segment=coded(rng, ["champions", "lost"], 0.1),
@@ -39,7 +39,7 @@ def found() -> RiskList:
         next_change_at=np.where(rng.random(NUMBER) < 0.2, NEVER, to_micros(NOW) + silent * MICROS_PER_DAY),
         next_segment=coded(rng, ["champions", "lost"], 0.2),
     )
-    return risk_list(people, a_rhythm(), NOW)
+    return risk_list(customers, a_rhythm(), NOW)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_all_states_occur_so_that_the_other_tests_see_them(found: RiskList) -> N
 
 
 def test_a_later_moment_only_moves_customers_on_through_the_states(found: RiskList) -> None:
-    later = risk_list(found.people, a_rhythm(), NOW + timedelta(days=40))
+    later = risk_list(found.customers, a_rhythm(), NOW + timedelta(days=40))
     assert (later.found.state >= found.found.state).all()
     assert (later.found.state > found.found.state).any()
 

@@ -9,13 +9,13 @@ import pytest
 from dashboard.shared.personas import Persona, personas
 from dashboard.shared.plotting import MS_PER_DAY
 from dashboard.simulator.figures import distances, futures, horizon
-from dashboard.simulator.simulation import Profile, Step, decay_path, path_with_purchase
+from dashboard.simulator.simulation import SimulatedProfile, Step, decay_path, path_with_purchase
 from tests.support.generated_tables import a_model
 
 NOW = datetime(2011, 6, 15, 9, 30, tzinfo=UTC)
 MODEL = a_model()
 PERSONAS = [personas(MODEL)[segment.id] for segment in MODEL.segments]
-WHO = Profile(NOW - timedelta(days=3), 12, Decimal(2_500))
+WHO = SimulatedProfile(NOW - timedelta(days=3), 12, Decimal(2_500))
 
 
 def _paths() -> dict[str, list[Step]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from batch.pipeline import sklearn_pipeline
 from dashboard.simulator.simulation import (
-    Profile,
+    SimulatedProfile,
     Step,
     decay_path,
     path_with_purchase,
@@ -46,13 +46,15 @@ def models(draw: st.DrawFn) -> SegmentModel:
 
 
 @st.composite
-def profiles(draw: st.DrawFn) -> Profile:
-    return Profile(NOW - timedelta(seconds=draw(SECONDS)), draw(st.integers(1, 80)), draw(MONEY))
+def profiles(draw: st.DrawFn) -> SimulatedProfile:
+    return SimulatedProfile(NOW - timedelta(seconds=draw(SECONDS)), draw(st.integers(1, 80)), draw(MONEY))
 
 
 @given(models(), profiles())
 @settings(max_examples=examples(40))
-def test_time_alone_moves_a_customer_on_the_days_that_scikit_learn_computes(model: SegmentModel, who: Profile) -> None:
+def test_time_alone_moves_a_customer_on_the_days_that_scikit_learn_computes(
+    model: SegmentModel, who: SimulatedProfile
+) -> None:
     days = np.arange(who.recency_days(NOW), who.recency_days(NOW) + 1_200)
     points = np.column_stack([days, np.full(len(days), who.frequency), np.full(len(days), float(who.monetary))])
     daily = sklearn_pipeline(model).predict(points)
@@ -67,7 +69,7 @@ def test_time_alone_moves_a_customer_on_the_days_that_scikit_learn_computes(mode
 @given(models(), profiles(), MONEY, st.integers(0, 800))
 @settings(max_examples=examples(100))
 def test_a_simulated_purchase_does_what_the_stream_does(
-    model: SegmentModel, who: Profile, amount: Decimal, days: int
+    model: SegmentModel, who: SimulatedProfile, amount: Decimal, days: int
 ) -> None:
     bought_at, end = NOW + timedelta(days=days), NOW + timedelta(days=2_500)
     # The stream gets the frequency from as many invoices, all at one moment, so that no decay comes between them.
@@ -84,7 +86,7 @@ def test_a_simulated_purchase_does_what_the_stream_does(
 
 
 @given(models(), profiles())
-def test_the_segment_is_the_nearest_and_the_shared_scorer_says_so(model: SegmentModel, who: Profile) -> None:
+def test_the_segment_is_the_nearest_and_the_shared_scorer_says_so(model: SegmentModel, who: SimulatedProfile) -> None:
     scored = score_one(model, who, NOW)
     days = np.array([who.recency_days(NOW)])
     shared = assign(model, days, np.array([who.frequency]), np.array([float(who.monetary)]))
@@ -103,7 +105,7 @@ def test_distances_are_those_of_the_model_space() -> None:
 
 @given(models(), profiles(), st.integers(1, 10_000))
 def test_spend_below_zero_counts_as_zero_until_purchases_exceed_it(
-    model: SegmentModel, who: Profile, debt: int
+    model: SegmentModel, who: SimulatedProfile, debt: int
 ) -> None:
     poor = who._replace(monetary=Decimal(-debt))
     nothing = score_one(model, who._replace(monetary=Decimal(0)), NOW)
@@ -114,7 +116,7 @@ def test_spend_below_zero_counts_as_zero_until_purchases_exceed_it(
 
 def test_a_customer_in_the_last_segment_never_moves_by_time_alone() -> None:
     model = a_model()
-    path = decay_path(model, Profile(NOW - timedelta(days=2_000), 1, Decimal(5)), NOW)
+    path = decay_path(model, SimulatedProfile(NOW - timedelta(days=2_000), 1, Decimal(5)), NOW)
     assert [model.segments[step.segment].id for step in path] == ["lost"]
     scored = score_one(model, path[0].profile, NOW)
     assert (scored.change_in_days[0], scored.next_segment[0]) == (NEVER, -1)
@@ -123,7 +125,7 @@ def test_a_customer_in_the_last_segment_never_moves_by_time_alone() -> None:
 @given(models(), profiles(), MONEY, st.integers(0, 400))
 @settings(max_examples=examples(30))
 def test_before_the_purchase_both_futures_are_the_same(
-    model: SegmentModel, who: Profile, amount: Decimal, days: int
+    model: SegmentModel, who: SimulatedProfile, amount: Decimal, days: int
 ) -> None:
     bought_at = NOW + timedelta(days=days)
     without, bought = decay_path(model, who, NOW), path_with_purchase(model, who, NOW, amount, bought_at)
@@ -142,7 +144,7 @@ def _changes(model: SegmentModel, path: list[Step], end: datetime) -> list[tuple
     ]
 
 
-def _part(who: Profile, number: int) -> Decimal:
+def _part(who: SimulatedProfile, number: int) -> Decimal:
     return who.monetary if number == 0 else Decimal("0.00")
 
 

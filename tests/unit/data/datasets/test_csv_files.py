@@ -16,7 +16,7 @@ from data.datasets.csv_lines import NOT_CLOSED, WHOLE_LINE
 from data.datasets.engine import Engine
 from data.datasets.headers import headers_of
 from data.datasets.raw import BadLine, RawOptions, RawTable, line_of, lines_of, read_raw
-from data.datasets.sources import Source
+from data.datasets.sources import TableSource
 
 HEADER = "Order,Customer,Item,Price"
 
@@ -28,14 +28,16 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Source:
-    return Source(tmp_path / "shop.csv", "shop.csv", "csv")
+def place(tmp_path: Path) -> TableSource:
+    return TableSource(tmp_path / "shop.csv", "shop.csv", "csv")
 
 
 class Read:
     """What a file holds."""
 
-    def __init__(self, engine: Engine, source: Source, content: str | bytes, options: RawOptions | None = None) -> None:
+    def __init__(
+        self, engine: Engine, source: TableSource, content: str | bytes, options: RawOptions | None = None
+    ) -> None:
         source.path.write_bytes(content if isinstance(content, bytes) else content.encode())
         self.table: RawTable
         self.bad: list[BadLine]
@@ -47,7 +49,7 @@ class Read:
         self.bad_lines = [(bad.line, bad.reason) for bad in self.bad]
 
 
-def refusal(engine: Engine, source: Source, content: str | bytes, options: RawOptions | None = None) -> str:
+def refusal(engine: Engine, source: TableSource, content: str | bytes, options: RawOptions | None = None) -> str:
     with pytest.raises(DataError) as caught:
         Read(engine, source, content, options)
     message = str(caught.value)
@@ -59,7 +61,7 @@ def refusal(engine: Engine, source: Source, content: str | bytes, options: RawOp
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_each_separator_and_each_line_end_gives_the_same_cells(
-    engine: Engine, place: Source, separator: str, end: str
+    engine: Engine, place: TableSource, separator: str, end: str
 ) -> None:
     lines = [["Order", "Item", "Price"], ["1", "MUG", "2.50"], ["2", "BIG LAMP", "3"]]
     read = Read(engine, place, end.join(separator.join(line) for line in lines))
@@ -68,13 +70,13 @@ def test_each_separator_and_each_line_end_gives_the_same_cells(
     assert read.bad == []
 
 
-def test_a_decimal_comma_does_not_separate_columns(engine: Engine, place: Source) -> None:
+def test_a_decimal_comma_does_not_separate_columns(engine: Engine, place: TableSource) -> None:
     read = Read(engine, place, "Order;Price, net;Customer\n1;2,50;a\n2;4,25;b\n")
     assert read.headers == ["Order", "Price, net", "Customer"]
     assert read.rows == [["1", "2,50", "a"], ["2", "4,25", "b"]]
 
 
-def test_a_separator_that_is_given_wins(engine: Engine, place: Source) -> None:
+def test_a_separator_that_is_given_wins(engine: Engine, place: TableSource) -> None:
     read = Read(engine, place, "a,b:c,d\n1,2:3,4\n", RawOptions(separator=":"))
     assert read.headers == ["a,b", "c,d"]
     assert read.rows == [["1,2", "3,4"]]
@@ -98,20 +100,22 @@ def test_a_separator_that_is_given_wins(engine: Engine, place: Source) -> None:
         ("Order,Item", []),
     ],
 )
-def test_what_people_write_is_read(engine: Engine, place: Source, content: str, rows: list[list[str | None]]) -> None:
+def test_what_people_write_is_read(
+    engine: Engine, place: TableSource, content: str, rows: list[list[str | None]]
+) -> None:
     read = Read(engine, place, content)
     assert read.headers == ["Order", "Item"]
     assert read.rows == rows
     assert read.bad == []
 
 
-def test_a_file_of_one_column_is_read(engine: Engine, place: Source) -> None:
+def test_a_file_of_one_column_is_read(engine: Engine, place: TableSource) -> None:
     read = Read(engine, place, 'Order\n1\n\n"2"\n')
     assert read.headers == ["Order"]
     assert read.rows == [["1"], ["2"]]
 
 
-def test_columns_without_a_name_and_names_that_repeat_get_numbers(engine: Engine, place: Source) -> None:
+def test_columns_without_a_name_and_names_that_repeat_get_numbers(engine: Engine, place: TableSource) -> None:
     read = Read(engine, place, "Price,price,,PRICE (2),segue_row,rowid,\n1,2,3,4,5,6,\n1,2,3,4,5,6\n")
     assert read.headers == [
         "Price",
@@ -131,7 +135,7 @@ def test_no_two_headers_are_the_same(cells: list[str]) -> None:
     assert len(set(headers)) == len(headers) == len(cells)
 
 
-def test_every_bad_line_is_named_by_the_number_of_an_editor(engine: Engine, place: Source) -> None:
+def test_every_bad_line_is_named_by_the_number_of_an_editor(engine: Engine, place: TableSource) -> None:
     long = "9,c,MUG,1,extra" + "x" * 500
     content = f'{HEADER}\n\n1,a,"MUG\nBIG",1\n2,b,3\n3,c,CUP,1\n"4,d,""JAR"",1"\n{long}\n5,e,"A" B,1\n6,f,JAR,1\n'
     read = Read(engine, place, content)
@@ -150,7 +154,7 @@ def test_every_bad_line_is_named_by_the_number_of_an_editor(engine: Engine, plac
 
 
 @pytest.mark.parametrize("tail", ["", '7,g,"END",1\n', '7,g,END",1\n', '7,g,"A, ""B""\nC",1\n'])
-def test_a_quotation_mark_that_is_not_closed_costs_one_line(engine: Engine, place: Source, tail: str) -> None:
+def test_a_quotation_mark_that_is_not_closed_costs_one_line(engine: Engine, place: TableSource, tail: str) -> None:
     good = [[str(number), "a", "MUG", "1"] for number in range(3, 60)]
     content = f'{HEADER}\n1,a,CUP,1\n2,b,"WIDE,1\n' + "".join(",".join(row) + "\n" for row in good) + tail
     read = Read(engine, place, content)
@@ -160,7 +164,7 @@ def test_a_quotation_mark_that_is_not_closed_costs_one_line(engine: Engine, plac
 
 
 def test_a_packed_file_is_read_and_its_lines_are_numbered(engine: Engine, tmp_path: Path) -> None:
-    source = Source(tmp_path / "shop.csv.gz", "shop.csv.gz", "csv")
+    source = TableSource(tmp_path / "shop.csv.gz", "shop.csv.gz", "csv")
     plain = Read(engine, source, gzip.compress(f"{HEADER}\n1,a,MUG,1\n2,b,CUP,1\n".encode()))
     assert plain.rows == [["1", "a", "MUG", "1"], ["2", "b", "CUP", "1"]]
     assert line_of(source, 2) == (3, "2,b,CUP,1")
@@ -169,20 +173,20 @@ def test_a_packed_file_is_read_and_its_lines_are_numbered(engine: Engine, tmp_pa
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
-def test_an_encoding_is_found_out(engine: Engine, place: Source, encoding: str) -> None:
+def test_an_encoding_is_found_out(engine: Engine, place: TableSource, encoding: str) -> None:
     read = Read(engine, place, "Order,Währung,Name\n1,€,Zoë\n2,£,ASCII only\n".encode(encoding))
     assert read.headers == ["Order", "Währung", "Name"]
     assert read.rows == [["1", "€", "Zoë"], ["2", "£", "ASCII only"]]
     assert any("Windows-1252" in note for note in read.table.notes) == (encoding == "cp1252")
 
 
-def test_an_encoding_that_is_given_wins(engine: Engine, place: Source) -> None:
+def test_an_encoding_that_is_given_wins(engine: Engine, place: TableSource) -> None:
     read = Read(engine, place, "Order,Name\n1,Łódź\n".encode("iso8859-2"), RawOptions(encoding="iso8859-2"))
     assert read.rows == [["1", "Łódź"]]
     assert "no encoding 'klingon'" in refusal(engine, place, "a,b\n", RawOptions(encoding="klingon"))
 
 
-def test_a_broken_character_in_a_utf8_file_makes_its_line_bad_and_no_other(engine: Engine, place: Source) -> None:
+def test_a_broken_character_in_a_utf8_file_makes_its_line_bad_and_no_other(engine: Engine, place: TableSource) -> None:
     read = Read(engine, place, "Order,Name\n1,Zoë\n2,".encode() + b"\xff\n3,Mot\xc3\xb6rhead\n4,a\0b\n")
     assert read.rows == [["1", "Zoë"], ["3", "Motörhead"]]
     assert [line for line, _ in read.bad_lines] == [3, 5]
@@ -208,11 +212,13 @@ def test_a_broken_character_in_a_utf8_file_makes_its_line_bad_and_no_other(engin
         (b'"Order,Item\n1,2\n', "not closed"),
     ],
 )
-def test_what_is_no_table_is_refused_with_one_line(engine: Engine, place: Source, content: bytes, said: str) -> None:
+def test_what_is_no_table_is_refused_with_one_line(
+    engine: Engine, place: TableSource, content: bytes, said: str
+) -> None:
     assert said in refusal(engine, place, content)
 
 
-def test_only_the_needed_columns_are_stored(engine: Engine, place: Source) -> None:
+def test_only_the_needed_columns_are_stored(engine: Engine, place: TableSource) -> None:
     for content in (f"{HEADER}\n1,a,MUG,1\n", f"{HEADER}\n\n1,a,MUG,1\n"):
         place.path.write_text(content)
         table, _ = read_raw(engine.db, place, "few", columns=lambda headers: [headers[3], headers[0]])
@@ -222,7 +228,7 @@ def test_only_the_needed_columns_are_stored(engine: Engine, place: Source) -> No
 
 
 @pytest.mark.slow
-def test_rows_keep_the_order_of_the_file_with_several_threads(engine: Engine, place: Source) -> None:
+def test_rows_keep_the_order_of_the_file_with_several_threads(engine: Engine, place: TableSource) -> None:
     count = 300_000
     lines = "".join(f"{number},customer {number % 977}\n" for number in range(count))
     for content in (f"Order,Customer\n{lines}", f"Order,Customer\n\n{lines}"):
@@ -235,7 +241,7 @@ def test_rows_keep_the_order_of_the_file_with_several_threads(engine: Engine, pl
 
 def test_a_file_name_with_the_signs_of_a_pattern_is_one_file(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "a1.csv").write_text("Order,Item\nwrong,file\n")
-    source = Source(tmp_path / "a[1]*?'.csv", "a[1]*?'.csv", "csv")
+    source = TableSource(tmp_path / "a[1]*?'.csv", "a[1]*?'.csv", "csv")
     assert Read(engine, source, "Order,Item\n1,MUG\n").rows == [["1", "MUG"]]
 
 
@@ -252,7 +258,7 @@ CELL = st.text(st.sampled_from(list("aZ09 .é😀€-\"',;\t|\n\r#=\\\x0b\x85\u2
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
 )
 def test_a_table_of_any_text_comes_back_cell_by_cell(
-    engine: Engine, place: Source, rows: list[list[str]], separator: str, quoting: int, end: str, encoding: str
+    engine: Engine, place: TableSource, rows: list[list[str]], separator: str, quoting: int, end: str, encoding: str
 ) -> None:
     header = ["Order", "Item", "Name", "Price", "Note"][: len(rows[0]) if rows else 3]
     # Such a row is read as several lines with a stray quotation mark each, and reported.
@@ -268,7 +274,7 @@ def test_a_table_of_any_text_comes_back_cell_by_cell(
     assert read.rows == [[cell or None for cell in row] for row in rows if any(row)]
 
 
-def test_a_row_of_several_lines_is_bad_as_a_whole_if_one_of_them_is_no_text(engine: Engine, place: Source) -> None:
+def test_a_row_of_several_lines_is_bad_as_a_whole_if_one_of_them_is_no_text(engine: Engine, place: TableSource) -> None:
     content = 'Order,Name\n1,Zoë\n2,"Mot\n'.encode() + b'\x80rhead"\n3,Ann\n4,"two\nlines"\n'
     read = Read(engine, place, content)
     assert read.rows == [["1", "Zoë"], ["3", "Ann"], ["4", "two\nlines"]]
@@ -279,7 +285,7 @@ def test_a_row_of_several_lines_is_bad_as_a_whole_if_one_of_them_is_no_text(engi
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damaged_bytes_give_rows_or_one_line_and_never_another_error(
-    engine: Engine, place: Source, data: st.DataObject
+    engine: Engine, place: TableSource, data: st.DataObject
 ) -> None:
     encoding = data.draw(st.sampled_from(["utf-8", "utf-16", "cp1252"]))
     whole = f'{HEADER}\n1,a,"MUG, ""é""",1.5\n2,b,"two\nlines",2\n3,c,CUP,3\n'.encode(encoding)
@@ -304,7 +310,7 @@ def test_damaged_bytes_give_rows_or_one_line_and_never_another_error(
 @example(["", '"', '" "', '"'], [","] * 20, "\n")
 @example(["", '  "'], [","] * 20, "\n")
 def test_a_file_is_read_the_same_with_and_without_a_clean_copy(
-    engine: Engine, place: Source, cells: list[str], between: list[str], end: str
+    engine: Engine, place: TableSource, cells: list[str], between: list[str], end: str
 ) -> None:
     body = "".join(cell + sign for cell, sign in zip(cells, between, strict=False)).replace("\n", end)
     options = RawOptions(separator=",")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.datasets.cells import DataError
-from data.datasets.mapping import Columns, Customers, Mapping, Money, NotSales, Returns, Rows, Time
+from data.datasets.mapping import Customers, MappedColumns, MappedMoney, Mapping, NotSales, Returns, Rows, Time
 from data.datasets.mapping_checks import FORMATS
 from data.datasets.mapping_toml import from_toml, to_toml, with_settings
 from data.datasets.presets import NAMES, preset
@@ -17,10 +17,10 @@ LISTS = st.lists(TEXTS, max_size=3).map(tuple)
 NAMES_OF_COLUMNS = st.lists(TEXTS, min_size=16, max_size=16)
 
 
-def columns(names: list[str], only_amounts: bool) -> Columns:
-    made = Columns(*names)
+def columns(names: list[str], only_amounts: bool) -> MappedColumns:
+    made = MappedColumns(*names)
     without = ("quantity", "price") if only_amounts else ("amount",)
-    return Columns(**{field: name for field, name in made.named().items() if field not in without})
+    return MappedColumns(**{field: name for field, name in made.named().items() if field not in without})
 
 
 MAPPINGS = st.builds(
@@ -34,7 +34,7 @@ MAPPINGS = st.builds(
         zone=st.sampled_from(["", "UTC", "Europe/Berlin"]),
     ),
     money=st.builds(
-        Money,
+        MappedMoney,
         decimal=st.sampled_from(["", ".", ","]),
         currency=st.sampled_from(["", "EUR", "JPY"]),
         amount_of=st.sampled_from(["", "row", "invoice"]),
@@ -123,12 +123,12 @@ def test_any_text_is_a_mapping_or_one_line_of_an_error(text: str) -> None:
     [
         ("time.day_first=true", Mapping(time=Time(day_first=True))),
         ("time.zone=Europe/Berlin", Mapping(time=Time(zone="Europe/Berlin"))),
-        ("columns.time=Date of order", Mapping(columns=Columns(time="Date of order"))),
-        ('columns.time="Date"', Mapping(columns=Columns(time="Date"))),
-        ("columns.time=2010", Mapping(columns=Columns(time="2010"))),
-        ("columns.time=a=b", Mapping(columns=Columns(time="a=b"))),
-        ("money.amount_of=invoice", Mapping(money=Money(amount_of="invoice"))),
-        ("money.decimal=,", Mapping(money=Money(decimal=","))),
+        ("columns.time=Date of order", Mapping(columns=MappedColumns(time="Date of order"))),
+        ('columns.time="Date"', Mapping(columns=MappedColumns(time="Date"))),
+        ("columns.time=2010", Mapping(columns=MappedColumns(time="2010"))),
+        ("columns.time=a=b", Mapping(columns=MappedColumns(time="a=b"))),
+        ("money.amount_of=invoice", Mapping(money=MappedMoney(amount_of="invoice"))),
+        ("money.decimal=,", Mapping(money=MappedMoney(decimal=","))),
         ('customers.real=["None", "NA"]', Mapping(customers=Customers(real=("None", "NA")))),
         ("customers.real=None", Mapping(customers=Customers(real=("None",)))),
         ('rows.separator="\\t"', Mapping(rows=Rows(separator="\t"))),
@@ -146,16 +146,16 @@ def test_a_later_setting_wins_and_other_keys_stay() -> None:
 
 
 def test_a_preset_can_be_set_and_keeps_what_the_mapping_says_itself() -> None:
-    mapping = with_settings(Mapping(columns=Columns(time="Datum")), ["preset=square"])
+    mapping = with_settings(Mapping(columns=MappedColumns(time="Datum")), ["preset=square"])
     assert (mapping.preset, mapping.returns.kinds, mapping.columns.time) == ("square", ("refund",), "Datum")
 
 
 def test_setting_an_amount_takes_quantity_and_price_away() -> None:
-    lines = Mapping(columns=Columns(quantity="Menge", price="Preis"))
-    assert with_settings(lines, ["columns.amount=Summe"]).columns == Columns(amount="Summe")
-    orders = Mapping(columns=Columns(amount="Summe"))
+    lines = Mapping(columns=MappedColumns(quantity="Menge", price="Preis"))
+    assert with_settings(lines, ["columns.amount=Summe"]).columns == MappedColumns(amount="Summe")
+    orders = Mapping(columns=MappedColumns(amount="Summe"))
     both = with_settings(orders, ["columns.quantity=Menge", "columns.price=Preis"])
-    assert both.columns == Columns(quantity="Menge", price="Preis")
+    assert both.columns == MappedColumns(quantity="Menge", price="Preis")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from data.datasets.cells import AmbiguousError, DataError
-from data.datasets.mapping import Columns, Mapping
+from data.datasets.mapping import MappedColumns, Mapping
 from data.datasets.mapping_toml import from_toml
 from data.datasets.presets import NAMES, complete, preset, recognise, recognised
 from data.datasets.reading import Reading
@@ -177,18 +177,18 @@ def test_a_mapping_names_columns_in_any_spelling_and_the_preset_adds_the_others(
 
 
 def test_a_mapping_without_a_preset_has_only_its_own_columns() -> None:
-    mapping = Mapping(columns=Columns(transaction="a", customer="b", time="c", amount="d"))
+    mapping = Mapping(columns=MappedColumns(transaction="a", customer="b", time="c", amount="d"))
     assert complete(mapping, header("d,c,b,a,country")) == mapping
 
 
 def test_a_column_that_the_file_does_not_hold_is_named_with_those_that_it_holds() -> None:
-    mapping = Mapping(columns=Columns(transaction="a", customer="b", time="c", amount="d"))
+    mapping = Mapping(columns=MappedColumns(transaction="a", customer="b", time="c", amount="d"))
     with pytest.raises(DataError, match=r"^columns.time: the file has no column 'c'; it has 'a', 'b', 'x', 'd'$"):
         complete(mapping, header("a,b,x,d"))
 
 
 def test_of_two_columns_with_one_plain_name_the_exact_one_is_meant() -> None:
-    mapping = Mapping(columns=Columns(transaction="ID", customer="id", time="c", amount="d"))
+    mapping = Mapping(columns=MappedColumns(transaction="ID", customer="id", time="c", amount="d"))
     assert complete(mapping, header("id,ID,c,d")) == mapping
 
 

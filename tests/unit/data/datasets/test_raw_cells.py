@@ -9,7 +9,7 @@ import pytest
 from data.datasets import tables
 from data.datasets.engine import Engine
 from data.datasets.raw_cells import Cells, Table
-from data.datasets.sources import Source
+from data.datasets.sources import TableSource
 from data.datasets.tables import RawTable
 
 BLANKS = [character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace()]
@@ -29,7 +29,7 @@ def stored(engine: Engine, number: int, columns: Sequence[str], rows: Sequence[S
     name, headers, kept = f"raw_{number}", [column.upper() for column in columns], range(len(columns))
     count = tables.fill(engine.db, name, "shop.csv", kept, rows)
     tables.publish(engine.db, name, "shop.csv", headers, kept)
-    source = Source(Path("shop.csv"), "shop.csv", "csv")
+    source = TableSource(Path("shop.csv"), "shop.csv", "csv")
     return Table(number, source, RawTable("shop.csv", name, headers, count), dict(zip(columns, headers, strict=True)))
 
 

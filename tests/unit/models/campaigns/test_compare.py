@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from models.campaigns.compare import Comparison, compare
+from models.campaigns.compare import CampaignComparison, compare
 from models.campaigns.outcomes import Outcomes
 from tests.support.campaign_outcomes import some_outcomes, until
 
 
-def _compare(outcomes: Outcomes, horizon: int = 30) -> Comparison:
+def _compare(outcomes: Outcomes, horizon: int = 30) -> CampaignComparison:
     return compare(outcomes, horizon, seed=3, draws=499)
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from models.campaigns.compare import compare
-from models.campaigns.detectable import Plan, base_share, day_seen, smallest_effect
+from models.campaigns.detectable import CampaignPlan, base_share, day_seen, smallest_effect
 from tests.support.campaign_outcomes import some_outcomes
 
-PLAN = Plan(9_000, 1_000, 0.3, 30)
+PLAN = CampaignPlan(9_000, 1_000, 0.3, 30)
 
 
 def test_a_larger_effect_is_seen_earlier() -> None:
@@ -31,7 +31,7 @@ def test_the_smallest_effect_is_the_smallest() -> None:
 
 
 def test_a_group_of_two_sees_nothing() -> None:
-    assert smallest_effect(Plan(20, 2, 0.3, 30)) is None
+    assert smallest_effect(CampaignPlan(20, 2, 0.3, 30)) is None
 
 
 def test_the_share_goes_on_at_its_rate() -> None:
@@ -41,7 +41,7 @@ def test_the_share_goes_on_at_its_rate() -> None:
 
 
 def test_an_effect_that_is_just_large_enough_is_seen_by_the_end_about_as_often_as_is_said() -> None:
-    plan = Plan(600, 200, 0.3, 14)
+    plan = CampaignPlan(600, 200, 0.3, 14)
     smallest = smallest_effect(plan)
     assert smallest is not None
     seen = 0

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from models.campaigns.compare import Comparison, Difference, Group
+from models.campaigns.compare import CampaignComparison, Difference, Group
 from models.campaigns.sentence import HARMED, HELPED, TOO_EARLY, UNCLEAR, decided_on, points_more, sentence, verdict
 
 
 def a_comparison(
     low: list[float], high: list[float], horizon: int = 30, buyers: tuple[int, int] = (279, 24)
-) -> Comparison:
+) -> CampaignComparison:
     """A campaign of 900 treated and 100 held-out customers whose intervals are given, day by day."""
     days = len(low)
     groups = [
@@ -18,7 +18,7 @@ def a_comparison(
     ]
     value = np.full(days, buyers[0] / 900 - buyers[1] / 100)
     share = Difference(value, np.array(low), np.array(high))
-    return Comparison(days, horizon, groups[0], groups[1], share, share)
+    return CampaignComparison(days, horizon, groups[0], groups[1], share, share)
 
 
 def test_on_the_first_days_it_is_too_early_to_say_whether_it_helped() -> None:

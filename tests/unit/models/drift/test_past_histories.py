@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.drift.past_histories import PastHistories, Sample
+from models.drift.past_histories import CustomerSample, PastHistories
 from models.units import MICROS_PER_DAY
 
 DAYS, LAST = 3, 12
@@ -38,7 +38,7 @@ def test_each_day_equals_a_loop_over_all_orders(given_orders: Orders, start: int
         first[who] = first[who] if count[who] else hour * HOUR
         last[who], count[who] = hour * HOUR, count[who] + 1
     fold = PastHistories(DAYS, first, last, count)
-    sample = Sample(map(str, range(8)))
+    sample = CustomerSample(map(str, range(8)))
     for day in range(start + 1, LAST + 1):
         today = sorted((hour, who) for who, hour in given_orders if (day - 1) * 24 <= hour < day * 24)
         fold.add(np.array([who for _, who in today], np.int64), np.array([hour * HOUR for hour, _ in today], np.int64))
@@ -51,7 +51,7 @@ def test_each_day_equals_a_loop_over_all_orders(given_orders: Orders, start: int
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=30), st.integers(1, 30), st.integers(0, 30))
 def test_a_sample_has_the_customers_with_the_lowest_hash_of_their_id(ids: list[str], most: int, known: int) -> None:
-    sample = Sample(ids[:known])
+    sample = CustomerSample(ids[:known])
     sample.add(ids[known:])
     found = {ids[row] for row in sample.among(np.arange(len(ids)), most)}
     by_hash = sorted(ids, key=lambda each: md5(each.encode(), usedforsecurity=False).hexdigest())
@@ -60,4 +60,4 @@ def test_a_sample_has_the_customers_with_the_lowest_hash_of_their_id(ids: list[s
 
 def test_without_customers_there_is_nobody() -> None:
     fold = PastHistories(DAYS, NOTHING, NOTHING, NOTHING)
-    assert len(fold.at(MICROS_PER_DAY, Sample([])).ordered) == 0
+    assert len(fold.at(MICROS_PER_DAY, CustomerSample([])).ordered) == 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from batch.backtest import backtest
 from batch.profiles import features, histories, profiles_as_of
 from data.datasets.steady import moment
-from models.drift.observation import PAUSE_DAYS, WINDOW, Window
+from models.drift.observation import PAUSE_DAYS, WINDOW, ObservedDay
 from models.drift.windows import WindowFold, window_floor
 from models.segment_model import SegmentModel
 from models.trailing_window import with_window
@@ -22,7 +22,7 @@ from tests.support.steady_stream import model_of, shop
 START, DAYS = 20, 12
 
 
-def folded(transactions: pd.DataFrame, model: SegmentModel, cuts: list[int]) -> Iterator[Window]:
+def folded(transactions: pd.DataFrame, model: SegmentModel, cuts: list[int]) -> Iterator[ObservedDay]:
     """Windows of some days, from a ledger that is read in pieces."""
     start = to_micros(moment(START))
     before = transactions[transactions["occurred_at"] < moment(START)]

@@ -7,7 +7,7 @@ import pytest
 from models.calendar import periods
 from segue.cli import backfill_periods
 from segue.cli.backfill_periods import CHANGES
-from services.backfill.comparison import Comparison, MoveCounts
+from services.backfill.comparison import HistoryComparison, MoveCounts
 
 BEGIN = datetime(2010, 1, 1, tzinfo=UTC)
 
@@ -15,7 +15,7 @@ BEGIN = datetime(2010, 1, 1, tzinfo=UTC)
 def shown(months: int, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
     """The table and the line below it, of this many months without a change."""
     end = datetime(2010 + (months - 1) // 12, (months - 1) % 12 + 1, 15, tzinfo=UTC)
-    compared = Comparison(periods("month", BEGIN, end)).results([])
+    compared = HistoryComparison(periods("month", BEGIN, end)).results([])
     assert len(compared) == months
     backfill_periods.show("Months", "segment", compared, "month", CHANGES)
     printed = capsys.readouterr()

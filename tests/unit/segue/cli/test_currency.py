@@ -21,7 +21,7 @@ def test_a_fit_shows_spend_in_the_currency_of_the_shop(money: Money, monkeypatch
     profiles = profiles_as_of(retail().transactions, retail().report.last)
     result = fit(profiles, k=3)
     with output.capture() as captured:
-        source = fitting.Source(profiles, {}, money, retail().report.last, lambda: retail().transactions)
+        source = fitting.FitSource(profiles, {}, money, retail().report.last, lambda: retail().transactions)
         fitting.show(result, None, False, source)
     shown = captured.get()
     for mean in result.summary.iloc[:, -1]:

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from segue.local.kafka_proxy import KafkaProxy
-from segue.local.kafka_requests import ADD_PARTITIONS, END, PRODUCE, Request, framed, read_frame
+from segue.local.kafka_requests import ADD_PARTITIONS, END, PRODUCE, KafkaRequest, framed, read_frame
 from segue.local.ports import LOOPBACK, free_ports
 
 _METADATA = 3
@@ -26,7 +26,7 @@ class Broker:
     """Answers every request with its correlation id and success, and keeps the requests."""
 
     def __init__(self, port: int) -> None:
-        self.received: list[Request] = []
+        self.received: list[KafkaRequest] = []
         self._server = socket.create_server((LOOPBACK, port))
         Thread(target=self._accept, daemon=True).start()
 
@@ -42,7 +42,7 @@ class Broker:
         with client:
             try:
                 while True:
-                    request = Request.parse(read_frame(client))
+                    request = KafkaRequest.parse(read_frame(client))
                     self.received.append(request)
                     client.sendall(framed(struct.pack(">iih", request.correlation, 0, 0)))
             except (EOFError, OSError):
@@ -90,7 +90,7 @@ def _answered(client: socket.socket, content: bytes) -> int:
 def test_the_transactional_id_is_read_in_every_encoding(
     key: int, version: int, body: bytes, tags: bytes, expected: bytes | None
 ) -> None:
-    assert Request.parse(_request(key, version, 1, body, tags)).transactional_id == expected
+    assert KafkaRequest.parse(_request(key, version, 1, body, tags)).transactional_id == expected
 
 
 def test_clients_reach_a_broker_that_starts_later(proxy: KafkaProxy) -> None:

@@ -10,7 +10,7 @@ from models.calendar import periods
 from models.moves import Direction
 from models.segment_model import NO_SEGMENT
 from models.units import to_micros
-from services.backfill.comparison import Comparison, History, MoveCounts, PeriodComparison
+from services.backfill.comparison import ChangeHistory, HistoryComparison, MoveCounts, PeriodComparison
 from stream_app.core.columns import Cause
 
 IDS = ("best", "middle", "worst", "gone")
@@ -48,7 +48,7 @@ PUBLISHED = [
 ]
 
 
-def history(rows: list[Row], customers: range) -> History:
+def history(rows: list[Row], customers: range) -> ChangeHistory:
     own = [row for row in rows if row.customer in customers]
 
     def column(name: str) -> np.ndarray:
@@ -56,14 +56,14 @@ def history(rows: list[Row], customers: range) -> History:
 
     before, after = column("before"), column("after")
     at = np.array([to_micros(row.day) for row in own], dtype=np.int64)
-    return History(column("customer") - customers.start, at, column("cause"), before, after, before, after)
+    return ChangeHistory(column("customer") - customers.start, at, column("cause"), before, after, before, after)
 
 
 BEGIN = day(1, 5)
 
 
-def compared(size: int, first: datetime = BEGIN) -> tuple[Comparison, list[PeriodComparison]]:
-    found = Comparison(periods("month", first, day(3, 20)))
+def compared(size: int, first: datetime = BEGIN) -> tuple[HistoryComparison, list[PeriodComparison]]:
+    found = HistoryComparison(periods("month", first, day(3, 20)))
     for start in range(0, 3, size):
         part = range(start, min(start + size, 3))
         found.add(len(part), history(OURS, part), history(PUBLISHED, part))
@@ -114,7 +114,7 @@ def test_what_was_before_the_first_period_decides_where_customers_begin_and_coun
 
 
 def test_equal_histories_differ_in_nothing() -> None:
-    found = Comparison(periods("week", day(1, 1), day(3, 20)))
+    found = HistoryComparison(periods("week", day(1, 1), day(3, 20)))
     found.add(3, history(OURS, range(3)), history(OURS, range(3)))
     results = found.results(IDS)
     assert (sum(each.equal for each in results), found.differing) == (len(OURS), 0)
@@ -122,7 +122,7 @@ def test_equal_histories_differ_in_nothing() -> None:
 
 
 def test_without_a_period_nothing_is_compared() -> None:
-    found = Comparison([])
+    found = HistoryComparison([])
     found.add(3, history(OURS, range(3)), history(PUBLISHED, range(3)))
     assert (found.results(IDS), found.differing) == ([], 0)
     assert MoveCounts.total([]).all == 0

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from data.datasets.mapping_toml import from_toml, with_settings
-from services.ingest.checking import MappingError, Sample, check
+from services.ingest.checking import CheckedSample, MappingError, check
 from services.ingest.mapped_records import RecordReader
 from tests.support.kafka_envelopes import MAPPING, debezium, plain
 
@@ -20,7 +20,7 @@ price = "price"
 """
 
 
-def checked(values: list[bytes | None], *keys: str, text: str = MAPPING) -> Sample:
+def checked(values: list[bytes | None], *keys: str, text: str = MAPPING) -> CheckedSample:
     mapping = with_settings(from_toml(text, "shop.toml"), keys)
     return check(RecordReader(mapping, "GBP"), mapping, values)
 

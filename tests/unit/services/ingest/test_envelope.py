@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.envelope import Content, opened
+from services.ingest.envelope import OrderContent, opened
 from tests.support.kafka_envelopes import debezium, decimal, jdbc, plain, row
 
 READABLE = {"id": "1004", "email": "ann@example.org", "total": "12.50", "created_at": "2024-05-01 12:00:00"}
 
 
-def content(value: bytes) -> Content:
+def content(value: bytes) -> OrderContent:
     found = opened(value)
-    assert isinstance(found, Content)
+    assert isinstance(found, OrderContent)
     return found
 
 

@@ -18,7 +18,7 @@ from data.datasets.mapping import Mapping
 from data.datasets.mapping_toml import from_toml, with_settings
 from data.datasets.reading import Reading
 from services.ingest.mapped_records import RecordReader
-from services.ingest.outcomes import Accepted, Outcome, Passed, Rejected
+from services.ingest.outcomes import AcceptedRecord, Passed, RecordOutcome, Rejected
 from stream_app.core.decode import decode
 from tests.support.kafka_envelopes import debezium, jdbc, plain, row
 
@@ -58,17 +58,17 @@ def encoded(**order: Any) -> bytes:
     return json.dumps(order).encode()
 
 
-def transactions(outcome: Outcome) -> list[Transaction]:
-    assert isinstance(outcome, Accepted), outcome
+def transactions(outcome: RecordOutcome) -> list[Transaction]:
+    assert isinstance(outcome, AcceptedRecord), outcome
     return outcome.transactions
 
 
-def one(outcome: Outcome) -> Transaction:
+def one(outcome: RecordOutcome) -> Transaction:
     (only,) = transactions(outcome)
     return only
 
 
-def reason(outcome: Outcome) -> str:
+def reason(outcome: RecordOutcome) -> str:
     assert isinstance(outcome, Rejected), outcome
     return outcome.reason
 
@@ -316,7 +316,7 @@ def test_what_a_record_means_depends_on_no_other_record(orders: list[dict[str, A
 def test_the_worker_accepts_what_ingestion_accepts(orders: list[dict[str, Any]]) -> None:
     for order in orders:
         outcome = reader().read(encoded(**order))
-        for sold in outcome.transactions if isinstance(outcome, Accepted) else []:
+        for sold in outcome.transactions if isinstance(outcome, AcceptedRecord) else []:
             record = KafkaRecord(sold.customer_id.encode(), msgspec.json.encode(sold))
             (batch,) = decode([record], "GBP")
             assert not batch.dead_letters
@@ -388,6 +388,6 @@ def test_a_record_means_what_it_means_as_a_row_of_a_file(rows: list[dict[str, st
             of_file = sorted(dataset.wire_transactions(), key=lambda sold: sold.transaction_id)
             counts = (dataset.report.rejected_rows,)
     records = [reader(text=SHOP).read(encoded(**row)) for row in rows]
-    of_records = [sold for outcome in records if isinstance(outcome, Accepted) for sold in outcome.transactions]
+    of_records = [sold for outcome in records if isinstance(outcome, AcceptedRecord) for sold in outcome.transactions]
     assert sorted(of_records, key=lambda sold: sold.transaction_id) == of_file
     assert (sum(isinstance(outcome, Rejected) for outcome in records),) == counts

@@ -11,7 +11,7 @@ from data.contract.wire import Transaction
 from data.datasets.mapping_toml import from_toml, with_settings
 from services.ingest.json_values import Number
 from services.ingest.mapped_records import RecordReader
-from services.ingest.outcomes import Accepted, Outcome, Passed, Rejected
+from services.ingest.outcomes import AcceptedRecord, Passed, RecordOutcome, Rejected
 from services.ingest.revisions import revision_of
 from tests.support.builders import recency_model
 from tests.support.in_memory_worker import InMemoryPartition, run
@@ -47,8 +47,8 @@ def plain(**others: Any) -> bytes:
     return json.dumps(order(**others)).encode()
 
 
-def read(outcome: Outcome) -> list[tuple[str, str, str, str, int]]:
-    assert isinstance(outcome, Accepted), outcome
+def read(outcome: RecordOutcome) -> list[tuple[str, str, str, str, int]]:
+    assert isinstance(outcome, AcceptedRecord), outcome
     return [
         (sold.customer_id, sold.transaction_id, sold.kind, sold.amount, sold.revision) for sold in outcome.transactions
     ]
@@ -182,7 +182,7 @@ def totals(values: list[bytes]) -> tuple[int, int, int]:
 
 def accepted(value: bytes) -> list[Transaction]:
     outcome = reader(text=REFUND).read(value)
-    return outcome.transactions if isinstance(outcome, Accepted) else []
+    return outcome.transactions if isinstance(outcome, AcceptedRecord) else []
 
 
 def counted(world: InMemoryPartition) -> tuple[int, int, int]:

@@ -9,7 +9,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from services.webhooks.endpoint import Endpoint, WebhookError, outcome_of
-from services.webhooks.schedule import Accepted, Delivery, Failed, Refused
+from services.webhooks.schedule import AcceptedAttempt, Delivery, FailedAttempt, RefusedAttempt
 
 URL = "https://shop.example/segue?token=hush"
 KEY = bytes(range(32))
@@ -88,26 +88,26 @@ def test_an_endpoint_as_text_shows_neither_path_nor_keys() -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_a_success_is_accepted(status: int) -> None:
-    assert outcome_of(status, {}, "", NOW) == Accepted()
+    assert outcome_of(status, {}, "", NOW) == AcceptedAttempt()
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 599])
 def test_a_temporary_error_is_retried(status: int) -> None:
     outcome = outcome_of(status, {}, "", NOW)
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, FailedAttempt)
     # The others say that it is there, and has failed at this change.
     assert outcome.unavailable == (status not in {409, 500, 599})
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 422])
 def test_a_permanent_error_is_not_retried(status: int) -> None:
-    assert isinstance(outcome_of(status, {}, "", NOW), Refused)
+    assert isinstance(outcome_of(status, {}, "", NOW), RefusedAttempt)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_refused_with_advice(status: int) -> None:
     outcome = outcome_of(status, {"location": "http://169.254.169.254/"}, "", NOW)
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, RefusedAttempt)
     assert "SEGUE_WEBHOOK_URL must be where it leads" in outcome.reason
 
 
@@ -130,14 +130,14 @@ def test_a_redirect_is_refused_with_advice(status: int) -> None:
 def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) -> None:
     for status in (429, 503):
         outcome = outcome_of(status, {"retry-after": header}, "", NOW)
-        assert isinstance(outcome, Failed)
+        assert isinstance(outcome, FailedAttempt)
         assert outcome.unavailable
         assert outcome.after == seconds
 
 
 def test_the_reason_contains_the_receivers_answer_on_one_short_line() -> None:
     outcome = outcome_of(422, {}, "no such\n  customer " + "x" * 1_000, NOW)
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, RefusedAttempt)
     assert outcome.reason.startswith("422 Unprocessable Entity: no such customer xxx")
     assert len(outcome.reason) < 300
 

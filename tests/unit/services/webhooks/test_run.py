@@ -16,9 +16,9 @@ from services import risk_filters
 from services.filters import parse
 from services.webhooks.held_out import HeldOut
 from services.webhooks.kinds import RISK, SEGMENTS, Kind
-from services.webhooks.reader import Record
+from services.webhooks.reader import ChangeRecord
 from services.webhooks.run import Webhook
-from services.webhooks.schedule import Accepted, Delivery, Outcome, Policy
+from services.webhooks.schedule import AcceptedAttempt, AttemptOutcome, Delivery, Policy
 
 
 @cache
@@ -33,8 +33,8 @@ def event(message: str = "segmentChanged", **more: Any) -> bytes:
     return json.dumps(payload | {"data": payload["data"] | more}).encode()
 
 
-async def accept(delivery: Delivery, now: object) -> Outcome:
-    return Accepted()
+async def accept(delivery: Delivery, now: object) -> AttemptOutcome:
+    return AcceptedAttempt()
 
 
 def after_reading(
@@ -45,7 +45,7 @@ def after_reading(
     chosen = None if where is None else risk_filters.parse(where) if kind is RISK else parse(where)
     webhook = Webhook(cast(Engine, None), claim, kind, chosen, Policy(15, 8, 1.0, 60.0), accept, held_out)
     for offset, each in enumerate(events):
-        webhook._add(Record(0, offset, each))
+        webhook._add(ChangeRecord(0, offset, each))
     return webhook
 
 
@@ -78,7 +78,7 @@ def test_events_of_other_types_and_invalid_events_are_skipped() -> None:
 
 def test_a_change_that_is_left_out_is_done_and_not_delivered() -> None:
     webhook = after_reading()
-    webhook._add(Record(0, 0, event()), left_out=True)
+    webhook._add(ChangeRecord(0, 0, event()), left_out=True)
     assert (webhook.waiting, webhook.read_from) == (0, {0: 1})
 
 
@@ -88,7 +88,7 @@ class Frozen:
     def __init__(self) -> None:
         self.asked: list[Kind] = []
 
-    def among(self, records: list[Record], kind: Kind) -> list[bool]:
+    def among(self, records: list[ChangeRecord], kind: Kind) -> list[bool]:
         self.asked.append(kind)
         if len(self.asked) < 3:
             raise OperationalError("SELECT", None, Exception("no answer"))
@@ -100,5 +100,5 @@ def test_while_postgres_does_not_say_whose_changes_are_left_out_nothing_is_deliv
     frozen = Frozen()
     webhook = after_reading(kind=kind, held_out=cast(HeldOut, frozen))
     with ThreadPoolExecutor(1) as thread:
-        assert asyncio.run(webhook._left_out(thread, [Record(0, 0, event())])) == [True]
+        assert asyncio.run(webhook._left_out(thread, [ChangeRecord(0, 0, event())])) == [True]
     assert frozen.asked == [kind] * 3

@@ -8,15 +8,24 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from services.webhooks.schedule import LONGEST_PAUSE, Accepted, Delivery, Failed, Outcome, Policy, Refused, Schedule
+from services.webhooks.schedule import (
+    LONGEST_PAUSE,
+    AcceptedAttempt,
+    AttemptOutcome,
+    Delivery,
+    FailedAttempt,
+    Policy,
+    RefusedAttempt,
+    Schedule,
+)
 from tests.support.examples import examples
 
 POLICY = Policy(attempts=3, concurrency=2, first_wait=1.0, longest_wait=8.0)
 # The default settings.
 BY_DEFAULT = Policy(attempts=15, concurrency=8, first_wait=1.0, longest_wait=3600.0)
 WEEKEND = 60 * 3600.0
-YES, NO, NEVER = Accepted(), Failed("500"), Refused("400")
-AWAY = Failed("no connection", unavailable=True)
+YES, NO, NEVER = AcceptedAttempt(), FailedAttempt("500"), RefusedAttempt("400")
+AWAY = FailedAttempt("no connection", unavailable=True)
 
 
 def change(customer: str, sequence: int) -> Delivery:
@@ -83,7 +92,7 @@ def test_a_refused_change_is_abandoned_at_once() -> None:
 def test_after_retry_after_nothing_is_sent_until_then() -> None:
     line = schedule(("a", 1), ("b", 1), ("c", 1))
     assert started(line, 0.0) == ["a1", "b1"]
-    assert line.finish(change("a", 1), Failed("429", 100.0), 0.0, 0.0) is None
+    assert line.finish(change("a", 1), FailedAttempt("429", 100.0), 0.0, 0.0) is None
     assert line.finish(change("b", 1), YES, 0.0, 0.0) == (1, None)
     assert line.next_start() == 100.0
     assert started(line, 99.9) == []
@@ -94,7 +103,7 @@ def test_being_has_retry_after_costs_no_attempt() -> None:
     line = schedule(("a", 1))
     for now in range(0, 1_000, 100):
         assert started(line, now) == ["a1"]
-        assert line.finish(change("a", 1), Failed("429", 100.0), now, 0.0) is None
+        assert line.finish(change("a", 1), FailedAttempt("429", 100.0), now, 0.0) is None
         assert started(line, now + 99.9) == []
     line.start(1_000.0)
     assert line.finish(change("a", 1), YES, 1_000.0, 0.0) == (1, None)
@@ -242,13 +251,13 @@ class Receiver(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         outcome=st.sampled_from([YES, YES, YES, NO, NO, AWAY, NEVER])
-        | st.builds(Failed, st.just("429"), st.floats(1, 50)),
+        | st.builds(FailedAttempt, st.just("429"), st.floats(1, 50)),
         jitter=st.floats(0, 1),
     )
-    def finish(self, data: st.DataObject, outcome: Outcome, jitter: float) -> None:
+    def finish(self, data: st.DataObject, outcome: AttemptOutcome, jitter: float) -> None:
         delivery = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
         who = delivery.customer_id, delivery.sequence
-        has_retry_after = isinstance(outcome, Failed) and outcome.after is not None
+        has_retry_after = isinstance(outcome, FailedAttempt) and outcome.after is not None
         if not has_retry_after:
             self.failures_in_a_row = 0 if outcome == YES else self.failures_in_a_row + 1
         is_down = self.failures_in_a_row > POLICY.concurrency
@@ -260,7 +269,7 @@ class Receiver(RuleBasedStateMachine):
         ends = counts and (outcome not in (NO, AWAY) or self.attempts[who] == POLICY.attempts)
         assert (finished is not None) == ends
         if finished is None:
-            least = outcome.after if isinstance(outcome, Failed) and outcome.after else POLICY.first_wait / 2
+            least = outcome.after if isinstance(outcome, FailedAttempt) and outcome.after else POLICY.first_wait / 2
             self.not_before[who[0]] = self.now + least
         else:
             assert finished == (self.attempts[who], None if outcome == YES else outcome.reason)  # type: ignore[union-attr]

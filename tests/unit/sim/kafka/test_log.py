@@ -1,19 +1,19 @@
 """A partition of the simulated log: what is open, committed and aborted, and what it can lose."""
 
-from sim.kafka.log import Content, Log
+from sim.kafka.log import ProducedContent, SimulatedLog
 
 
-def contents(*values: bytes) -> list[Content]:
-    return [Content(b"k", value, 0) for value in values]
+def contents(*values: bytes) -> list[ProducedContent]:
+    return [ProducedContent(b"k", value, 0) for value in values]
 
 
-def read(log: Log, offset: int = 0) -> tuple[list[bytes | None], int]:
+def read(log: SimulatedLog, offset: int = 0) -> tuple[list[bytes | None], int]:
     records, position = log.committed(offset)
     return [record.value for record in records], position
 
 
 def test_readers_of_committed_records_stop_at_the_first_open_transaction() -> None:
-    log = Log()
+    log = SimulatedLog()
     log.append(contents(b"1"))
     log.append(contents(b"2"), 7, transactional=True)
     log.append(contents(b"3"))
@@ -24,7 +24,7 @@ def test_readers_of_committed_records_stop_at_the_first_open_transaction() -> No
 
 
 def test_aborted_records_are_passed_and_markers_are_never_delivered() -> None:
-    log = Log()
+    log = SimulatedLog()
     log.append(contents(b"1", b"2"), 7, transactional=True)
     log.mark(7, commit=False, timestamp=0)
     log.append(contents(b"3"))
@@ -33,7 +33,7 @@ def test_aborted_records_are_passed_and_markers_are_never_delivered() -> None:
 
 
 def test_a_marker_ends_everything_that_its_producer_has_open() -> None:
-    log = Log()
+    log = SimulatedLog()
     log.append(contents(b"1"), 7, transactional=True)
     log.append(contents(b"2"), 8, transactional=True)
     log.append(contents(b"3"), 7, transactional=True)
@@ -44,7 +44,7 @@ def test_a_marker_ends_everything_that_its_producer_has_open() -> None:
 
 
 def test_a_log_loses_its_end_and_gets_it_back() -> None:
-    log = Log()
+    log = SimulatedLog()
     for value in (b"1", b"2", b"3"):
         log.append(contents(value))
     lost = log.cut(2)
@@ -54,7 +54,7 @@ def test_a_log_loses_its_end_and_gets_it_back() -> None:
 
 
 def test_retention_deletes_whole_batches_and_offsets_stay() -> None:
-    log = Log()
+    log = SimulatedLog()
     log.append(contents(b"1", b"2"))
     log.append(contents(b"3"))
     log.shorten(1)

@@ -56,7 +56,7 @@ def test_a_customer_on_the_wrong_partition_is_a_dead_letter() -> None:
     st.dictionaries(st.sampled_from("cde"), st.integers(0, 1)),
 )
 def test_a_batch_is_decided_as_a_whole_as_its_rows_are_decided_alone(
-    sold: list[tuple[str, int]], homes: dict[str, int]
+    sold: list[tuple[str, int]], partition_by_customer: dict[str, int]
 ) -> None:
     sales = [Transaction(f"T{number}", customer, MOMENT, "sale", "1", "GBP", "France", []) for customer, number in sold]
     batch = MicroBatch(0, 0)
@@ -64,7 +64,7 @@ def test_a_batch_is_decided_as_a_whole_as_its_rows_are_decided_alone(
         batch.extend(part)
 
     def decided(totals: dict[str, tuple[int, int, int]] | None) -> object:
-        return admit(batch, {}, homes, 0, lambda customer: int(customer == "e"), totals)
+        return admit(batch, {}, partition_by_customer, 0, lambda customer: int(customer == "e"), totals)
 
     # With totals, every row is looked at; these are far from any limit.
     assert decided(None) == decided({})

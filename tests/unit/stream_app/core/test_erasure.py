@@ -83,8 +83,8 @@ def test_an_erasure_in_a_foreign_partition_or_under_another_key_is_a_dead_letter
     (under_another_key,) = decode([Record(0, b"d", value)], "GBP")
     assert under_another_key.erased is None
     assert [letter.reason for letter in under_another_key.dead_letters] == ["the record's key is not its customer_id"]
-    homes = [number for number in range(3) if not _foreign(number, value).dead_letters]
-    assert len(homes) == 1
+    accepting = [number for number in range(3) if not _foreign(number, value).dead_letters]
+    assert len(accepting) == 1
 
 
 def _foreign(partition: int, value: bytes) -> InMemoryPartition:

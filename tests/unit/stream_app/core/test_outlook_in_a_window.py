@@ -14,7 +14,7 @@ from models.published_outlook import PublishedOutlook
 from models.segment_model import NO_SEGMENT, SegmentModel
 from models.units import Ints, to_micros, to_money_units
 from stream_app.core.columns import NO_RECORD
-from stream_app.core.counted import Counted
+from stream_app.core.counted import CountedTransactions
 from stream_app.core.outlook_in_a_window import outlook_in_a_window
 from tests.support.examples import examples
 from tests.support.in_memory_worker import InMemoryPartition, Message, run
@@ -47,7 +47,7 @@ def foreseen(
     ]
     table = np.array(columns, dtype=np.int64).reshape(-1, 6)
     counts_from = np.array([row["last_purchase_at"] for row in rows], dtype=np.int64)
-    counted = Counted.of(model.window_days or 0, *table.T)
+    counted = CountedTransactions.of(model.window_days or 0, *table.T)
     at = to_micros(START + timedelta(days=day))
     return outlook_in_a_window(model, segment, counts_from, at, counted, part)
 

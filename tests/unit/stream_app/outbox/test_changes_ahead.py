@@ -14,8 +14,8 @@ from stream_app.storage.outbox import ChangeKey
 from tests.support.committed_changes import change
 
 
-def read(rows: list[ChangeRow], mark: ChangeKey | None = None) -> ChangesAhead:
-    ahead = ChangesAhead(mark)
+def read(rows: list[ChangeRow], last_published: ChangeKey | None = None) -> ChangesAhead:
+    ahead = ChangesAhead(last_published)
     for row in rows:
         ahead.add(change_event(row, {}))
     return ahead
@@ -24,14 +24,14 @@ def read(rows: list[ChangeRow], mark: ChangeKey | None = None) -> ChangesAhead:
 ABA = [change("a", 1), change("b", 1), change("a", 2)]
 
 
-def test_only_changes_behind_the_mark_are_ahead() -> None:
+def test_only_changes_behind_the_last_published_one_are_ahead() -> None:
     ahead = read(ABA, ChangeKey("b", 1))
     assert ahead.found
     assert (len(ahead), ahead.last_sequence("a"), ahead.last_sequence("b")) == (1, 2, 0)
     assert [ahead.pop(row) for row in ABA] == [Held.DIFFERENT, Held.NO, Held.SAME]
 
 
-def test_without_the_mark_all_changes_are_ahead() -> None:
+def test_without_a_last_published_change_all_changes_are_ahead() -> None:
     ahead = read(ABA, ChangeKey("c", 1))
     assert not ahead.found
     assert len(ahead) == 3

@@ -6,12 +6,12 @@ import pytest
 
 from data.kafka.log_id import base_id, next_generation
 from data.kafka.partition_log import PartitionLog
-from runtime.record_mark import mark
+from runtime.record_fingerprint import fingerprint
 from stream_app.core.apply import PartitionProgress
 from stream_app.core.columns import LONG_AGO
 from stream_app.partitions.log_faults import LogFault, find_fault
 
-LAST = mark(99, 5, b"k", b"v")
+LAST = fingerprint(99, 5, b"k", b"v")
 PROGRESS = PartitionProgress(3, "cluster/topic", 100, 1, LONG_AGO, "model", LONG_AGO, 0, 0, LAST)
 HEALTHY = PartitionLog("cluster/topic", 4, 0, 150, LAST)
 
@@ -41,7 +41,8 @@ def test_a_log_that_ends_before_the_next_offset_has_lost_records() -> None:
 
 
 def test_a_log_that_has_grown_again_holds_another_record_at_the_last_offset() -> None:
-    for record in (mark(99, 6, b"k", b"v"), mark(99, 5, b"k", b"w"), mark(101, 5, b"k", b"v"), None):
+    others = fingerprint(99, 6, b"k", b"v"), fingerprint(99, 5, b"k", b"w"), fingerprint(101, 5, b"k", b"v")
+    for record in (*others, None):
         fault = find_fault(PROGRESS, replace(HEALTHY, record=record))
         assert fault == LogFault("truncated", "cluster/topic", 3, 0, 100, "cluster/topic#2", 0, 150)
 

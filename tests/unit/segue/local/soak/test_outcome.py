@@ -2,15 +2,15 @@
 
 import msgspec
 
-from segue.local.soak.outcome import Outcome, history, latest
+from segue.local.soak.outcome import StoredOutcome, history, latest
 
 CHANGES = [{"customer_id": customer, "sequence": sequence} for customer, sequence in (("a", 1), ("b", 1), ("a", 2))]
 
 
-def outcome(*sequences: tuple[str, int]) -> Outcome:
+def outcome(*sequences: tuple[str, int]) -> StoredOutcome:
     """An outcome with the changes of :data:`CHANGES`, and these states in the order of the compacted topic."""
     states = [{"customer_id": customer, "sequence": sequence} for customer, sequence in sequences]
-    return Outcome({}, history(CHANGES), latest(msgspec.json.encode({"data": state}) for state in states))
+    return StoredOutcome({}, history(CHANGES), latest(msgspec.json.encode({"data": state}) for state in states))
 
 
 def test_the_last_state_of_each_customer_counts() -> None:

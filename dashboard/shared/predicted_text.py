@@ -4,7 +4,7 @@ from datetime import datetime
 
 from dashboard.shared import style
 from dashboard.shared.predicted import Moment, Predicted
-from dashboard.shared.rhythm_words import BEYOND, FORESEEABLE
+from dashboard.shared.rhythm_text import BEYOND, FORESEEABLE
 from models.rhythm.rhythm_model import DAYS_OF_A_YEAR, HORIZONS
 from runtime.money import Money
 

@@ -2,7 +2,7 @@
 
 from typing import get_args, get_type_hints
 
-from dashboard.shared.words import CAUSES, DEFAULT_WINDOW, WINDOWS, cause, in_order
+from dashboard.shared.labels import CAUSES, DEFAULT_PERIOD, PERIODS, cause, in_order
 from data.contract.events import SegmentChange
 
 
@@ -25,9 +25,9 @@ def test_causes_come_in_the_order_of_the_page_and_only_once() -> None:
 
 
 def test_long_windows_are_drawn_in_weeks_and_short_ones_in_days() -> None:
-    assert {key: window.bin_days for key, window in WINDOWS.items()} == {"7": 1, "30": 1, "90": 1, "365": 7, "all": 7}
+    assert {key: period.bin_days for key, period in PERIODS.items()} == {"7": 1, "30": 1, "90": 1, "365": 7, "all": 7}
 
 
 def test_a_window_reads_within_a_sentence() -> None:
-    assert WINDOWS[DEFAULT_WINDOW].phrase == "in the last 30 event days"
-    assert WINDOWS["all"].phrase == "since the beginning"
+    assert PERIODS[DEFAULT_PERIOD].phrase == "in the last 30 event days"
+    assert PERIODS["all"].phrase == "since the beginning"

@@ -2,7 +2,7 @@
 
 from dashboard.shared.personas import Persona
 from models.segment_model import FEATURES
-from models.typical import Range, Typical
+from models.typical import Typical, TypicalRange
 from runtime.counts import many
 from runtime.money import Money
 
@@ -19,7 +19,8 @@ def about(persona: Persona, money: Money) -> str:
 def rule(typical: Typical, money: Money) -> str:
     """What is typical of a segment, from the numbers of its customers; the end of a sentence.
 
-    >>> loyal = Typical(Range(0, 1, 25, 63), Range(8, 12, 60, 155), Range(900, 2_500, 28_000, 99_000))
+    >>> recency, frequency = TypicalRange(0, 1, 25, 63), TypicalRange(8, 12, 60, 155)
+    >>> loyal = Typical(recency, frequency, TypicalRange(900, 2_500, 28_000, 99_000))
     >>> rule(loyal, Money("GBP", "en_GB"))
     'eight in ten bought 1 to 25 days ago, eight in ten have 12 to 60 purchases, eight in ten spent £2,500 to £28,000.'
     """
@@ -41,7 +42,8 @@ def misfit(name: str, typical: Typical, who: tuple[int, int, float], money: Mone
 
     Examples
     --------
-    >>> loyal = Typical(Range(0, 1, 25, 63), Range(8, 12, 60, 155), Range(900, 2_500, 28_000, 99_000))
+    >>> recency, frequency = TypicalRange(0, 1, 25, 63), TypicalRange(8, 12, 60, 155)
+    >>> loyal = Typical(recency, frequency, TypicalRange(900, 2_500, 28_000, 99_000))
     >>> misfit("Loyal", loyal, (372, 20, 5_000.0), Money("GBP", "en_GB"))
     'Unusual for Loyal: silent for 372 days (99 in 100: at most 63).'
     >>> misfit("Loyal", loyal, (30, 20, 5_000.0), Money("GBP", "en_GB"))
@@ -57,12 +59,12 @@ def misfit(name: str, typical: Typical, who: tuple[int, int, float], money: Mone
     return f"Unusual for {name}: {', '.join(found)}." if found else None
 
 
-def _span(known: Range, thing: str) -> str:
+def _span(known: TypicalRange, thing: str) -> str:
     low, high = round(known.low), round(known.high)
     return many(low, thing) if low == high else f"{low:,} to {many(high, thing)}"
 
 
-def _limit(known: Range, value: float, money: Money | None = None) -> str:
+def _limit(known: TypicalRange, value: float, money: Money | None = None) -> str:
     """What 99 in 100 customers have at most, or at least."""
     side, bound = ("most", known.most) if value > known.most else ("least", known.least)
     return f"99 in 100: at {side} {f'{bound:,.0f}' if money is None else money.exact(bound)}"

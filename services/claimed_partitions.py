@@ -1,4 +1,4 @@
-"""The state of each partition as people see it: progress from Postgres, lag from Kafka."""
+"""The status of each partition as people see it: progress from Postgres, lag from Kafka."""
 
 import time
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ _SECOND_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class PartitionState:
+class ClaimedPartition:
     """One partition; ``lag`` is None if the broker does not report it, ``commit_age`` is in seconds."""
 
     partition: int
     owner: str
     next_offset: int
-    event_time: datetime | None
+    watermark: datetime | None
     transactions: int
     changes: int
     to_publish: int
@@ -72,15 +72,15 @@ class PartitionState:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamStates:
+class ClaimedPartitions:
     """All claimed partitions; ``broker_answers`` is None if there is none to ask about."""
 
-    partitions: list[PartitionState]
+    partitions: list[ClaimedPartition]
     broker_answers: bool | None
 
 
-def states(postgres: Engine, brokers: Brokers | None, topic: str) -> StreamStates:
-    """The state of all claimed partitions, within a few seconds, whatever does not answer.
+def claimed_partitions(postgres: Engine, brokers: Brokers | None, topic: str) -> ClaimedPartitions:
+    """The status of all claimed partitions, within a few seconds, whatever does not answer.
 
     Parameters
     ----------
@@ -88,30 +88,30 @@ def states(postgres: Engine, brokers: Brokers | None, topic: str) -> StreamState
         Where the log is; without brokers the lag is unknown.
     """
     found = _look(postgres, brokers, topic)
-    if any(state.stuck and not state.failing for state in found.partitions):
+    if any(each.stuck and not each.failing for each in found.partitions):
         # A record that has just arrived after a long silence is not stuck: its partition commits within a second.
-        offsets = {state.partition: state.next_offset for state in found.partitions}
+        offsets = {each.partition: each.next_offset for each in found.partitions}
         time.sleep(_SECOND_LOOK_SECONDS)
         again = _look(postgres, brokers, topic)
-        if any(state.next_offset != offsets.get(state.partition) for state in again.partitions) or again.broker_answers:
+        if any(each.next_offset != offsets.get(each.partition) for each in again.partitions) or again.broker_answers:
             return again
     return found
 
 
-def _look(postgres: Engine, brokers: Brokers | None, topic: str) -> StreamStates:
+def _look(postgres: Engine, brokers: Brokers | None, topic: str) -> ClaimedPartitions:
     rows = progress.partitions(postgres)
     if not rows or brokers is None:
-        return StreamStates([_state(row, None) for row in rows], None)
+        return ClaimedPartitions([_status(row, None) for row in rows], None)
     ends = end_offsets(brokers, topic, [row.partition for row in rows], _BROKER_SECONDS)
-    return StreamStates([_state(row, (ends or {}).get(row.partition)) for row in rows], ends is not None)
+    return ClaimedPartitions([_status(row, (ends or {}).get(row.partition)) for row in rows], ends is not None)
 
 
-def _state(row: Row[Any], end: int | None) -> PartitionState:
-    return PartitionState(
+def _status(row: Row[Any], end: int | None) -> ClaimedPartition:
+    return ClaimedPartition(
         partition=row.partition,
         owner=row.owner,
         next_offset=row.next_offset,
-        event_time=row.event_time,
+        watermark=row.event_time,
         transactions=row.transactions,
         changes=row.change_position,
         to_publish=row.change_position - row.published_position,

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, delete, text
 
 from dashboard.shared.reading import reading
-from data.postgres.people import People, everybody
+from data.postgres.customer_columns import CustomerColumns, all_customers
 from data.postgres.tables import customers
 from models.rhythm.seasonal_clock import NEVER
 from models.units import to_micros
@@ -16,9 +16,9 @@ from tests.support.generated_tables import Stored
 ODD = "é,\"'\\ \n\u202e\U0001f600"
 
 
-def read(engine: Engine) -> People:
+def read(engine: Engine) -> CustomerColumns:
     with reading(engine) as connection:
-        return everybody(connection)
+        return all_customers(connection)
 
 
 def test_every_customer_who_has_ordered_is_there_once_in_the_order_of_the_ids(filled: Engine, stream: Stored) -> None:

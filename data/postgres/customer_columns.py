@@ -63,7 +63,7 @@ class Coded(NamedTuple):
         return None if number < 0 else self.texts[number]
 
 
-class People(NamedTuple):
+class CustomerColumns(NamedTuple):
     """n customers in the order of their ids; ``spent`` is net, and ``next_change_at`` is ``NEVER`` without a change."""
 
     customer_id: Ids
@@ -107,9 +107,9 @@ class Part(NamedTuple):
     after: str | None = None
 
 
-def everybody(connection: Connection) -> People:
+def all_customers(connection: Connection) -> CustomerColumns:
     """All customers who have ordered."""
-    return people(connection, [_c.frequency > 0, _c.first_purchase_at.is_not(None)], texts(connection))
+    return read(connection, [_c.frequency > 0, _c.first_purchase_at.is_not(None)], texts(connection))
 
 
 def texts(connection: Connection, conditions: Sequence[ColumnElement[bool]] = (), part: Part | None = None) -> Texts:
@@ -118,28 +118,28 @@ def texts(connection: Connection, conditions: Sequence[ColumnElement[bool]] = ()
     return Texts(_texts(connection, chosen.country), _texts(connection, chosen.segment, chosen.next_segment))
 
 
-def people(
+def read(
     connection: Connection, conditions: Sequence[ColumnElement[bool]], known: Texts, part: Part | None = None
-) -> People:
+) -> CustomerColumns:
     """The customers who pass all conditions, which are about the table of customers.
 
     A customer without an order counts from the last transaction, with 0 orders.
     """
-    return _people(_read(connection, _packed_people(_chosen(conditions, part), known)), known)
+    return _columns_of(_values(connection, _packed_columns(_chosen(conditions, part), known)), known)
 
 
-def people_and_stays(
+def read_with_stays(
     connection: Connection,
     conditions: Sequence[ColumnElement[bool]],
     known: Texts,
     event_time: datetime,
     part: Part | None = None,
-) -> tuple[People, Stays]:
+) -> tuple[CustomerColumns, Stays]:
     """The same with what a list says besides; days count to event time or, if it is later, the last transaction."""
-    return people_and_stays_in(connection, _chosen(conditions, part, event_time), known)
+    return read_with_stays_in(connection, _chosen(conditions, part, event_time), known)
 
 
-def people_and_stays_in(connection: Connection, chosen: Subquery, known: Texts) -> tuple[People, Stays]:
+def read_with_stays_in(connection: Connection, chosen: Subquery, known: Texts) -> tuple[CustomerColumns, Stays]:
     """The same of a query's rows: columns of the table of customers, ``recency_days``, and ``previous`` segment."""
     before = _utf8(chosen.c.previous)
     numbers = (
@@ -150,10 +150,10 @@ def people_and_stays_in(connection: Connection, chosen: Subquery, known: Texts) 
             func.octet_length(before),
         )
     )
-    columns = [*_packed_people(chosen, known), _packed(before, chosen), *numbers]
-    *whole, previous, days, since, lengths = _read(connection, columns)
+    columns = [*_packed_columns(chosen, known), _packed(before, chosen), *numbers]
+    *whole, previous, days, since, lengths = _values(connection, columns)
     stays = Stays(_ints(days), _ints(since), Ids(previous, np.cumsum(_ints(lengths))))
-    return _people(whole, known), stays
+    return _columns_of(whole, known), stays
 
 
 def _chosen(
@@ -173,7 +173,7 @@ def _chosen(
     return query.subquery("chosen")
 
 
-def _packed_people(chosen: Subquery, known: Texts) -> list[ColumnElement[bytes]]:
+def _packed_columns(chosen: Subquery, known: Texts) -> list[ColumnElement[bytes]]:
     c = chosen.c
     utf8 = _utf8(c.customer_id)
     first, last = (
@@ -191,15 +191,15 @@ def _packed_people(chosen: Subquery, known: Texts) -> list[ColumnElement[bytes]]
     ]
 
 
-def _read(connection: Connection, columns: Sequence[ColumnElement[bytes]]) -> list[bytes]:
+def _values(connection: Connection, columns: Sequence[ColumnElement[bytes]]) -> list[bytes]:
     # Without any customer each value is null.
     return [bytes(value or b"") for value in connection.execute(select(*columns)).one()]
 
 
-def _people(packed: Sequence[bytes], known: Texts) -> People:
+def _columns_of(packed: Sequence[bytes], known: Texts) -> CustomerColumns:
     ids, spent, *whole = packed
     lengths, country, segment, first, last, orders, ahead, following = map(_ints, whole)
-    return People(
+    return CustomerColumns(
         customer_id=Ids(ids, np.cumsum(lengths)),
         country=Coded(country, known.countries),
         segment=Coded(segment, known.segments),
