@@ -1,17 +1,25 @@
 """Due decay on a real Postgres: it is committed in slices, and a death between two slices changes nothing."""
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 
 from data.contract.change_row import ChangeRow
+from stream_app.core.apply import PartitionProgress
+from stream_app.core.decode import MicroBatch
+from stream_app.partitions.partition_task import PartitionTask
+from stream_app.storage.connection import Database
+from stream_app.storage.unit_of_work import PartitionStore
 from tests.support.builders import recency_model, tick, transaction
 from tests.support.in_memory_change_topic import ChangeTopic
 from tests.support.in_memory_worker import Message, logs, outcome, run
 from tests.support.partition_batches import Dies, apply_up_to, batching_task, die_between_slices
-from tests.support.partition_tasks import claiming, committed, wait_for
+from tests.support.partition_tasks import claiming, committed, wait_for, worker_context
+from tests.support.poisoned_partition import execute
 
 CUSTOMERS = 40
 SLICE = 3
@@ -91,3 +99,61 @@ def test_a_death_between_two_slices_changes_nothing(database: str, ends: list[in
     assert stored(database) == expected()
     keys = [(row.customer_id, row.sequence) for row in topic.rows]
     assert len(set(keys)) == len(keys) == len(expected()[1])
+
+
+COPY = "CREATE TABLE copied_customers AS TABLE customers; CREATE TABLE copied_progress AS TABLE stream_progress"
+SET_BACK = """
+DELETE FROM segment_changes WHERE position > (SELECT change_position FROM copied_progress);
+TRUNCATE customers;
+INSERT INTO customers SELECT * FROM copied_customers ORDER BY customer_id DESC;
+UPDATE stream_progress AS progress SET change_position = copied.change_position,
+  published_position = copied.published_position FROM copied_progress AS copied
+"""
+
+
+class SetBackStore(PartitionStore):
+    """Once the first slice is published, Postgres is set back to before it, and the connection is lost.
+
+    Customers who are due at one moment come in another order afterwards, since the restored rows do.
+    """
+
+    def __init__(self, database_url: str, topic: ChangeTopic, database: Database, partition: int) -> None:
+        super().__init__(database, partition)
+        self._url, self._topic, self._slices = database_url, topic, 0
+
+    async def save(self, batch: MicroBatch, *arguments: Any, **named: Any) -> PartitionProgress:
+        """Save as a store does, but for the second slice."""
+        self._slices += not batch.records
+        if self._slices == 1:
+            execute(self._url, COPY)
+        if self._slices == 2:
+            self._slices += 1
+            await wait_for(lambda: len(self._topic.rows) == CUSTOMERS + SLICE)
+            execute(self._url, SET_BACK)
+            raise psycopg.OperationalError("the connection is lost")
+        return await super().save(batch, *arguments, **named)
+
+
+def test_changes_that_have_other_positions_after_postgres_was_set_back_are_published(database: str) -> None:
+    topic = ChangeTopic()
+    buyers = [transaction(number, 0, customer=f"c{number:02}") for number in range(CUSTOMERS)]
+    records = logs([*buyers, tick(15)], 1)[0]
+    worker = worker_context(database, topic)
+    small = replace(worker, config=replace(worker.config, batch_size=SLICE))
+
+    async def seek(offset: int) -> None:
+        """Offer the records from an offset on, as Kafka does; the tick comes when all buyers have bought."""
+        asyncio.get_running_loop().call_soon(lambda: task.offer(records[offset:CUSTOMERS] or records[offset:]))
+
+    async def work() -> None:
+        async with claiming(task):
+            await wait_for(lambda: committed(database)[0] == CUSTOMERS)
+            task.offer(records[CUSTOMERS:])
+            await wait_for(lambda: committed(database)[0] == len(records))
+            await wait_for(lambda: len(topic.rows) == committed(database)[1])
+
+    task = PartitionTask(small, 0, seek, new_store=partial(SetBackStore, database, topic))
+    asyncio.run(work())
+    assert sorted((row.customer_id, row.sequence) for row in topic.rows) == sorted(
+        (f"c{number:02}", sequence) for number in range(CUSTOMERS) for sequence in (1, 2)
+    )
