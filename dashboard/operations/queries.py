@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, func, select
 from dashboard.shared.reading import StreamProgress, progress
 from data.postgres import dead_letters as stored
 from data.postgres import log_faults, model_registry, replay_control
+from data.postgres.aliases import CHAMPION
 from data.postgres.frames import frame
 from data.postgres.tables import dead_letters, stream_progress
 from runtime.readable import LONGEST
@@ -54,7 +55,7 @@ class DeadLetterPreview:
 
 def status(connection: Connection) -> StreamStatus:
     """The status of the stream, from a few rows."""
-    model = model_registry.aliases(connection).get(model_registry.CHAMPION)
+    model = model_registry.aliases(connection).get(CHAMPION)
     replay, faults = replay_control.last(connection), log_faults.read(connection)
     return StreamStatus(progress(connection), partitions(connection), replay, model, faults)
 

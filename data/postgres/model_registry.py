@@ -14,14 +14,11 @@ import msgspec
 from sqlalchemy import Connection, Engine, Row, Text, case, cast, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from data.postgres.aliases import CHALLENGER, CHAMPION, PROPOSED
 from data.postgres.tables import model_aliases, models, stream_progress
 from models.drift.challenger import ORIGIN
 from models.segment_model import MOST_METADATA_BYTES, SegmentModel, from_registry, to_json
 from runtime.errors import Hint, NotFoundError
-
-CHAMPION = "champion"
-CHALLENGER = "challenger"
-PROPOSED = "proposed"
 
 _metadata = cast(models.c.spec["metadata"], Text)
 # Postgres takes the specification apart: a driver can't read metadata that is nested too deeply. Space between its

@@ -2,13 +2,16 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, FromClause, Integer, cast, func, literal
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from data.postgres.tables import customers
-from models.segment_model import SegmentModel
+
+if TYPE_CHECKING:
+    # The views import this module, and every command imports them, without the model's numpy.
+    from models.segment_model import SegmentModel
 
 
 def recency_days(event_time: datetime, people: FromClause = customers) -> ColumnElement[int]:
@@ -34,7 +37,7 @@ def net_spend(of: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[Decimal]:
     return net
 
 
-def monetary(model: SegmentModel, people: FromClause = customers) -> ColumnElement[object]:
+def monetary(model: "SegmentModel", people: FromClause = customers) -> ColumnElement[object]:
     """Spend as the model counts it: net of returns and not below 0, or gross.
 
     ``people`` are those of :func:`data.postgres.counted.counted_customers` for the model's window.

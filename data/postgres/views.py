@@ -7,7 +7,7 @@ A migration that changes a column of a table which a view reads drops the view f
 
 from collections.abc import Mapping
 
-from data.postgres.model_registry import CHAMPION
+from data.postgres.aliases import CHAMPION
 from data.postgres.rfm import MONETARY_OF_EACH
 from data.postgres.view_schema import ViewSchema
 

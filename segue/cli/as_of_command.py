@@ -51,6 +51,7 @@ def as_of(
     """
     from batch.past_table import past_table, segment_sizes
     from data.postgres import currency, model_registry
+    from data.postgres.aliases import CHAMPION
     from data.postgres.past_moments import answerable
     from data.postgres.past_states import past_states
 
@@ -65,7 +66,7 @@ def as_of(
         states = past_states(connection, moment)
     if states.empty:
         fail(f"the stream knows no customer by {moment:%Y-%m-%d %H:%M} UTC: choose a later day")
-    entries = sorted(model_registry.entries(postgres), key=lambda entry: model_registry.CHAMPION in entry.aliases)
+    entries = sorted(model_registry.entries(postgres), key=lambda entry: CHAMPION in entry.aliases)
     models = {entry.model.version: entry.model for entry in entries}
     rows = past_table(states, models)
     sizes = segment_sizes(rows, states, models)

@@ -8,6 +8,7 @@ from rich.text import Text
 from sqlalchemy import Engine, Row
 
 from data.postgres import drift, model_registry
+from data.postgres.aliases import CHALLENGER, PROPOSED
 from data.postgres.database import engine
 from runtime import logs
 from runtime.counts import many
@@ -75,9 +76,7 @@ def status(as_json: options.AsJson = False) -> None:
     champion = model_registry.load(postgres, model_registry.require_champion_version(postgres))
     newest, alarms = drift.newest(postgres, champion.version), drift.alarms(postgres, champion.version)
     with spinner("Comparing"):
-        candidates = [
-            _candidate(postgres, champion, alias) for alias in (model_registry.CHALLENGER, model_registry.PROPOSED)
-        ]
+        candidates = [_candidate(postgres, champion, alias) for alias in (CHALLENGER, PROPOSED)]
     found = [candidate for candidate in candidates if candidate is not None]
     if as_json:
         content = {

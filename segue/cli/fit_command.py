@@ -7,6 +7,7 @@ import typer
 
 from batch.choices import PresetName, Scaler
 from data.postgres import model_registry
+from data.postgres.aliases import CHAMPION
 from models.segment_model import RECENCY_UNITS, Monetary, SegmentModel, Transform
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
@@ -183,14 +184,10 @@ def _register(settings: Settings, registry: "Registry", model: SegmentModel, out
     if registry.postgres is not None:
         with recorded(registry.postgres, "fit", model.version):
             alias = model_registry.register(registry.postgres, model)
-        hint = (
-            ""
-            if alias == model_registry.CHAMPION
-            else "; see `segue models compare`, then `segue models activate challenger`"
-        )
+        hint = "" if alias == CHAMPION else "; see `segue models compare`, then `segue models activate challenger`"
         messages.print(f"Registered as {model.version}, the {alias}{hint}.")
         say_if_left_out(registry.postgres, model)
-        if alias == model_registry.CHAMPION:
+        if alias == CHAMPION:
             from segue.cli.activation import activate_first
 
             if activate_first(settings, model):

@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from data.postgres import currency, model_registry
+from data.postgres.aliases import CHALLENGER, CHAMPION, PROPOSED
 from models.drift.challenger import ORIGIN
 from models.rhythm.carried import METADATA_KEY as RHYTHM_KEY
 from models.segment_model import SegmentModel
@@ -56,7 +57,7 @@ def list_models(
 
 
 @app.command()
-def show(model: options.Model = model_registry.CHAMPION, as_json: options.AsJson = False) -> None:
+def show(model: options.Model = CHAMPION, as_json: options.AsJson = False) -> None:
     """Show one model: its definition, its segments and its metadata."""
     found = model_registry.find(connect(Settings()), model)
     if as_json:
@@ -79,8 +80,8 @@ def show(model: options.Model = model_registry.CHAMPION, as_json: options.AsJson
 
 @app.command("compare")
 def compare_models(
-    before: Annotated[str, typer.Argument(metavar="BEFORE", help=options.MODEL_HELP)] = model_registry.CHAMPION,
-    after: Annotated[str, typer.Argument(metavar="AFTER", help=options.MODEL_HELP)] = model_registry.CHALLENGER,
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help=options.MODEL_HELP)] = CHAMPION,
+    after: Annotated[str, typer.Argument(metavar="AFTER", help=options.MODEL_HELP)] = CHALLENGER,
     limit: Annotated[int, typer.Option(min=0, help="Number of customers to name, the biggest spenders first.")] = 10,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON, with every customer who would move.")
@@ -153,7 +154,7 @@ def promote(
     postgres = connect(settings, _LONG_SECONDS)
     with postgres.connect() as connection:
         known = model_registry.aliases(connection)
-    name = model or (model_registry.PROPOSED if model_registry.PROPOSED in known else model_registry.CHALLENGER)
+    name = model or (PROPOSED if PROPOSED in known else CHALLENGER)
     candidate, champion = model_registry.find(postgres, name), model_registry.champion(postgres)
     if champion is None or candidate.version == champion.version:
         fail(f"{candidate.version} is the champion: there is nothing to promote")

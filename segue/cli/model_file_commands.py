@@ -8,6 +8,7 @@ import typer
 from batch.choices import Format
 from batch.model_files import read_model
 from data.postgres import model_registry
+from data.postgres.aliases import CHAMPION
 from runtime.output_files import check_output, replacing
 from runtime.settings import Settings
 from segue.cli import options
@@ -39,7 +40,7 @@ def import_model(
 
 
 def export(
-    model: options.Model = model_registry.CHAMPION,
+    model: options.Model = CHAMPION,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(

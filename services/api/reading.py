@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from data.contract.change_events import segment_change, segment_ref
 from data.contract.change_row import ChangeRow
 from data.postgres import model_registry
+from data.postgres.aliases import CHAMPION
 from data.postgres.counted import COUNTED, Counted, totals_in_window
 from data.postgres.database import async_engine
 from data.postgres.tables import customers, risk_states, segment_changes, stream_progress, transactions
@@ -144,7 +145,7 @@ class CustomerReader:
     async def segments(self) -> Segments | None:
         """The champion's segments; None if there is no model yet."""
         async with self._engine.connect() as connection:
-            version = (await connection.run_sync(model_registry.aliases)).get(model_registry.CHAMPION)
+            version = (await connection.run_sync(model_registry.aliases)).get(CHAMPION)
         if version is None:
             return None
         model = await self._model(version)

@@ -4,7 +4,7 @@ Text columns are joined with the unit separator, which no id may contain. Money 
 missing moment as infinity (see :mod:`stream_app.storage.arrays`).
 """
 
-from data.postgres.model_registry import CHAMPION
+from data.postgres.aliases import CHAMPION
 from models.rhythm.carried import METADATA_KEY
 
 SEPARATOR = "\x1f"

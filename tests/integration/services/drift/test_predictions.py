@@ -13,6 +13,7 @@ from dashboard.at_risk.checked import CheckCache
 from dashboard.shared.reading import progress, reading
 from data.datasets.steady import Injection, moment, steady_shop
 from data.postgres import drift, model_registry
+from data.postgres.aliases import PROPOSED
 from data.postgres.database import engine, migrate
 from models.rhythm.carried import carrying, rhythm_of
 from models.segment_model import SegmentModel
@@ -88,7 +89,7 @@ def test_customers_who_order_half_as_often_are_an_alarm_that_leads_to_a_refit(se
     assert moment(AT) < first.window_end < moment(AT + 45)
     assert "were predicted to order within 30 days, and" in summary(first)
     # A later alarm may have led to another proposal.
-    proposed = model_registry.find(seldom, model_registry.PROPOSED)
+    proposed = model_registry.find(seldom, PROPOSED)
     (cause,) = [each for each in alarms if each.id in proposed.metadata["because"]]
     refitted = rhythm_of(proposed)
     assert refitted is not None
