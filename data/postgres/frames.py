@@ -15,13 +15,16 @@ from models.units import MONEY_UNITS
 AnySelect = Select[*tuple[Any, ...]]
 #: The dtype of moments; Postgres stores microseconds.
 MOMENT = pd.DatetimeTZDtype("us", "UTC")
+_ROWS_AT_A_TIME = 1_000
 
 
 def frame(connection: Connection, query: AnySelect) -> pd.DataFrame:
     """The rows of a query, with the query's column names."""
     result = connection.execute(query)
-    # pandas would ask every row of SQLAlchemy in vain whether it is an array, which takes ten times as long.
-    return pd.DataFrame([tuple(row) for row in result], columns=list(result.keys()))
+    # pandas would ask every row of SQLAlchemy in vain whether it is an array, which takes ten times as long. A thousand
+    # rows at a time take a third less than one at a time.
+    rows = [tuple(row) for part in result.partitions(_ROWS_AT_A_TIME) for row in part]
+    return pd.DataFrame(rows, columns=list(result.keys()))
 
 
 def copied(connection: Connection, query: AnySelect, texts: Mapping[str, str]) -> pd.DataFrame:

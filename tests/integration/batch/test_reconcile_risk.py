@@ -21,6 +21,29 @@ from tests.support.processed_stream import lived, store
 from tests.support.rhythm import a_rhythm
 from tests.support.stored_risks import store_risks
 
+# For each column a wrong value, and the field of the difference.
+WRONG = {
+    "risk_states": {
+        "state": ("CASE state WHEN 'due' THEN 'overdue' ELSE 'due' END", "state"),
+        "since": ("since + interval '1 microsecond'", "since"),
+        "sequence": ("sequence + 1", "sequence"),
+        "next_at": ("next_at + interval '1 microsecond'", "next_at"),
+        "partition": ("1 - partition", "partition"),
+        "rhythm_version": ("'another'", "rhythm_version"),
+    },
+    "risk_changes": {
+        "sequence": ("sequence + 1000", "sequence"),
+        "from_state": ("'sleeping'", "from_state"),
+        "to_state": ("'sleeping'", "state"),
+        "effective_at": ("effective_at + interval '1 microsecond'", "since"),
+    },
+}
+# Customers for whom each of these values is wrong, with the sequence of their last change.
+VICTIMS = """
+SELECT customer_id, own.sequence FROM risk_states AS own JOIN risk_changes AS last USING (customer_id, sequence)
+WHERE own.next_at IS NOT NULL AND last.from_state IS DISTINCT FROM 'sleeping' ORDER BY customer_id
+"""
+
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -69,41 +92,27 @@ def test_all_risk_states_are_compared_and_counted(
     assert as_json["risk_states"] == number
 
 
-@pytest.mark.parametrize(
-    ("table", "change", "field"),
-    [
-        ("risk_states", "state = CASE state WHEN 'due' THEN 'overdue' ELSE 'due' END", "state"),
-        ("risk_states", "since = since + interval '1 microsecond'", "since"),
-        ("risk_states", "sequence = sequence + 1", "sequence"),
-        ("risk_states", "next_at = next_at + interval '1 microsecond'", "next_at"),
-        ("risk_states", "partition = 1 - partition", "partition"),
-        ("risk_states", "rhythm_version = 'another'", "rhythm_version"),
-        ("risk_changes", "sequence = sequence + 1000", "sequence"),
-        ("risk_changes", "from_state = 'sleeping'", "from_state"),
-        ("risk_changes", "to_state = 'sleeping'", "state"),
-        ("risk_changes", "effective_at = effective_at + interval '1 microsecond'", "since"),
-    ],
-)
-def test_a_wrong_column_is_a_difference(
-    server: str, postgres: Engine, file: Path, table: str, change: str, field: str
-) -> None:
-    chosen = (
-        f"SELECT chosen.* FROM {table} AS chosen JOIN risk_states AS own USING (customer_id) "
-        "WHERE own.next_at IS NOT NULL ORDER BY customer_id, chosen.sequence DESC LIMIT 1"
-    )
+@pytest.mark.parametrize("table", WRONG)
+def test_a_wrong_value_in_any_column_is_a_difference(server: str, postgres: Engine, file: Path, table: str) -> None:
+    """Each column is wrong for a customer of its own, and nobody else may differ."""
+    wrong = WRONG[table]
     with postgres.connect() as connection:
-        customer, sequence = connection.execute(text(f"SELECT customer_id, sequence FROM ({chosen}) AS one")).one()
+        victims = dict(zip(wrong, connection.execute(text(VICTIMS)).all(), strict=False))
+    assert victims.keys() == wrong.keys()
     try:
         with postgres.begin() as connection:
             connection.execute(text("CREATE TABLE kept AS SELECT * FROM " + table))
-            key = {"customer": customer, "sequence": sequence}
-            where = "WHERE customer_id = :customer AND sequence = :sequence"
-            connection.execute(text(f"UPDATE {table} SET {change} {where}"), key)
+            for column, (customer, sequence) in victims.items():
+                key = {"customer": customer, "sequence": sequence}
+                where = "WHERE customer_id = :customer AND sequence = :sequence"
+                connection.execute(text(f"UPDATE {table} SET {column} = {wrong[column][0]} {where}"), key)
         result = reconcile(server, file, "--json")
         differences = json.loads(result.stdout)["differences"]
         assert result.exit_code == 1
-        assert field in {each["field"] for each in differences}
-        assert {each["customer_id"] for each in differences} == {customer}
+        for column, (customer, _) in victims.items():
+            fields = {each["field"] for each in differences if each["customer_id"] == customer}
+            assert wrong[column][1] in fields, (column, fields)
+        assert {each["customer_id"] for each in differences} == {customer for customer, _ in victims.values()}
         assert {each["what"] for each in differences} <= {"risk", "risk history"}
     finally:
         with postgres.begin() as connection:

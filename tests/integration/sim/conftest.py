@@ -9,9 +9,15 @@ from tests.support.postgres import new_database
 
 
 @pytest.fixture(scope="module")
-def server(postgres_server: str, migrated: str) -> Iterator[PostgresServer]:
-    """A server that only the histories of this module use."""
+def database_url(postgres_server: str, migrated: str) -> Iterator[str]:
+    """A database that only the histories of this module use."""
     with new_database(postgres_server, migrated) as url:
-        made = PostgresServer(url)
-        yield made
-        made.close()
+        yield url
+
+
+@pytest.fixture(scope="module")
+def server(database_url: str) -> Iterator[PostgresServer]:
+    """The server of that database."""
+    made = PostgresServer(database_url)
+    yield made
+    made.close()

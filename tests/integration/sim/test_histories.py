@@ -19,6 +19,7 @@ from sim.story import story
 from stream_app.outbox import topic_end
 from stream_app.outbox.catch_up import CatchUp
 from stream_app.storage import statements
+from tests.support.seeds import seeds_beginning_with
 
 HISTORIES = int(os.environ.get("SEGUE_TEST_HISTORIES", "150"))
 PART = 10
@@ -37,11 +38,11 @@ def test_a_history_is_the_same_whatever_ran_before(server: PostgresServer) -> No
     assert len(set(hashes[0])) == 3
 
 
-def test_two_processes_with_other_hashes_of_texts_tell_the_same_history() -> None:
+def test_two_processes_with_other_hashes_of_texts_tell_the_same_history(database_url: str) -> None:
     found = []
-    # Sets of partitions have another order under the second of these numbers.
-    for number in ("2", "3"):
-        command = [sys.executable, "-m", "segue", "sim", "--seed", "3", "--histories", "6", "--json"]
+    # Sets of partitions have another order under the second of these numbers. The first process starts a server.
+    for number, database in (("2", []), ("3", ["--database", database_url])):
+        command = [sys.executable, "-m", "segue", "sim", "--seed", "3", "--histories", "6", "--json", *database]
         done = subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": number}, capture_output=True, check=True)
         found.append(json.loads(done.stdout))
     assert [report["failed"] for report in found] == [[], []]
@@ -71,18 +72,22 @@ def epoch_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statements, "CLAIM", statements.CLAIM.replace("progress.epoch + 1", "progress.epoch"))
 
 
-@pytest.mark.parametrize("plant", [fence_off, aborted_for_committed, nothing_recognised, epoch_not_raised])
+# The search begins with a history that finds the fault, if it is rare: the order of the seeds only saves time.
+@pytest.mark.parametrize(
+    ("plant", "first"), [(fence_off, 38), (aborted_for_committed, 1), (nothing_recognised, 1), (epoch_not_raised, 1)]
+)
 def test_a_planted_fault_is_found(
-    server: PostgresServer, monkeypatch: pytest.MonkeyPatch, plant: Callable[[pytest.MonkeyPatch], None]
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch, plant: Callable[[pytest.MonkeyPatch], None], first: int
 ) -> None:
     plant(monkeypatch)
-    assert next((seed for seed in range(1, MOST_SEEDS) if run(plan_of(seed), server).problems), None) is not None
+    seeds = seeds_beginning_with([first], MOST_SEEDS)
+    assert next((seed for seed in seeds if run(plan_of(seed), server).problems), None) is not None
 
 
 def test_a_failing_history_becomes_a_short_story(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing_recognised(monkeypatch)
     # The first failures need decay in slices or three unknown commits, and so more records than most.
-    plan = next(plan for plan in map(plan_of, range(20, MOST_SEEDS)) if run(plan, server).problems)
+    plan = next(plan for plan in map(plan_of, range(38, MOST_SEEDS)) if run(plan, server).problems)
     smaller = shrunk(plan, lambda fewer: bool(run(fewer, server).problems))
     assert 1 <= len(smaller.faults) <= 2
     assert len(smaller.workload.arrivals) <= 3

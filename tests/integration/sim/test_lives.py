@@ -7,8 +7,11 @@ import pytest
 from sim.campaign import plan_of, run
 from sim.postgres.server import PostgresServer
 from stream_app.partition_life import TRANSITIONS, Event, State, Transition
+from tests.support.seeds import seeds_beginning_with
 
 MOST_SEEDS = 400
+# Their histories have every transition between them: the order of the seeds only saves time.
+FIRST_SEEDS = (11, 40, 53, 69, 9)
 # Too rare for a history, or impossible without Faust.
 ELSEWHERE = Path(__file__).parents[1] / "stream_app" / "partitions" / "test_partition_life.py"
 RARE = {
@@ -30,7 +33,7 @@ def test_every_transition_happens_in_some_history(server: PostgresServer) -> Non
         for event, after in events.items()
         if (before, event) not in RARE
     }
-    for seed in range(1, MOST_SEEDS):
+    for seed in seeds_beginning_with(FIRST_SEEDS, MOST_SEEDS):
         left -= set(run(plan_of(seed), server).reached)
         if not left:
             break
