@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from batch.order_book import OrderBook, customers_at, later_orders, orders_between
 from models.rhythm.calibration import NONE, Calibration
@@ -58,6 +59,12 @@ def fit_rhythm(
     RhythmFitError
         If too few customers have ordered twice.
     """
+    # Several threads sum floats in varying order, and mostly wait for each other here.
+    with threadpool_limits(limits=1):
+        return _fit(book, now, seasons, calibrate, metadata or {})
+
+
+def _fit(book: OrderBook, now: int, seasons: bool, calibrate: bool, metadata: dict[str, Any]) -> RhythmModel:
     customers = customers_at(book, now)
     buying = fit_buying(customers.histories, now, later_orders(book, now) if seasons else None)
     spending = fit_spending(customers.histories.orders.astype(np.float64), customers.spent)
@@ -68,7 +75,7 @@ def fit_rhythm(
         orders=_factor(periods[HORIZONS[1]]),
     )
     notes = {
-        **(metadata or {}),
+        **metadata,
         FITTED_AT: now,
         "customers": len(customers.customer),
         "log_likelihood": buying.log_likelihood,
