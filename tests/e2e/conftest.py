@@ -12,7 +12,7 @@ from models.segment_model import SegmentModel
 from tests.support.browser import opened
 from tests.support.once_per_run import once_per_run
 from tests.support.retail import medium, retail
-from tests.support.undisturbed import Undisturbed, undisturbed_replay
+from tests.support.undisturbed import Repeated, Undisturbed, repeated_replay, undisturbed_replay
 from tests.support.webhook_receiver import Receiver
 
 
@@ -60,8 +60,13 @@ def medium_model(medium_dataset: Dataset) -> SegmentModel:
 
 
 @pytest.fixture(scope="session")
-def medium_undisturbed(
+def medium_runs(
     medium_dataset: Dataset, medium_model: SegmentModel, tmp_path_factory: pytest.TempPathFactory
-) -> Undisturbed:
+) -> Repeated:
     folder = tmp_path_factory.mktemp("medium")
-    return once_per_run(tmp_path_factory, "medium", lambda: undisturbed_replay(folder, medium_dataset, medium_model))
+    return once_per_run(tmp_path_factory, "medium", lambda: repeated_replay(folder, medium_dataset, medium_model))
+
+
+@pytest.fixture(scope="session")
+def medium_undisturbed(medium_runs: Repeated) -> Undisturbed:
+    return medium_runs.once

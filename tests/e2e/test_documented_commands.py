@@ -92,6 +92,10 @@ class Shop:
         found: list[dict[str, Any]] = json.loads(segue(self._state, "dlq", "list", "--json", "--limit", "1000"))[what]
         return found
 
+    def shows(self, command: str, pattern: str) -> bool:
+        """Whether a `segue` command shows something; it can be asked often, since it runs in this process."""
+        return re.search(pattern, tried(self._state, *shlex.split(command)[1:]).stdout) is not None
+
     def replay(self) -> str:
         """What `segue status` says about the last replay."""
         return self.status()["replay"] or ""
@@ -174,7 +178,8 @@ def test_orders_of_a_topic_are_ingested(shop: Shop) -> None:
     assert "bob@example.org" in shop.shell.run(dry)
     shop.shell.start(run)
     wait_until(lambda: shop.totals().transactions == before + 1)
-    wait_until(lambda: re.search(r"\d:\d", shop.shell.run(letters)) is not None)
+    wait_until(lambda: shop.shows(letters, r"\d:\d"))
+    assert re.search(r"\d:\d", shop.shell.run(letters))
     shop.shell.stop("segue ingest")
     listed, shown = commands(block("docs/dead_letters.md", "--topic orders"))
     [place] = re.findall(r"\b\d:\d+\b", shop.shell.run(listed))
@@ -250,11 +255,11 @@ def test_a_webhook_delivers_and_reports(shop: Shop, receiver: Receiver) -> None:
         settings = settings.replace(there, then)
     (shop.folder / "webhook.sh").write_text(settings)
     shop.shell.start(f"bash -c '. ./webhook.sh; exec {run}'")
-    status, dead, retry, retry_all = (
-        f". ./webhook.sh; {line}" for line in commands(block("docs/webhooks.md", "retry --all"))
-    )
+    lines = [*commands(block("docs/webhooks.md", "retry --all"))]
+    status, dead, retry, retry_all = (f". ./webhook.sh; {line}" for line in lines)
     # A webhook is listed as soon as it has a place in the topic.
-    wait_until(lambda: "│ webhook " in shop.shell.run(status))
+    wait_until(lambda: shop.shows(lines[0], "│ webhook "))
+    assert "│ webhook " in shop.shell.run(status)
     refused = {"unlucky", "hapless"}
     receiver.answer = lambda event, attempt: Answer(400 if event["subject"] in refused else 200)
     spent = {"frugal": "5", "spender": "2000", **dict.fromkeys(sorted(refused), "3000")}
@@ -264,7 +269,8 @@ def test_a_webhook_delivers_and_reports(shop: Shop, receiver: Receiver) -> None:
         return [each for each in receiver.ids() if each.partition(":")[0] in spent]
 
     shop.write(shop.settings.transactions_topic, *((who, order(who, amount)) for who, amount in spent.items()))
-    wait_until(lambda: all(f"{who}:1" in shop.shell.run(dead) for who in ("unlucky", "hapless")))
+    wait_until(lambda: all(shop.shows(lines[1], f"{who}:1") for who in refused))
+    assert all(f"{who}:1" in shop.shell.run(dead) for who in refused)
     wait_until(lambda: delivered() == ["spender:1"])
     refused.clear()
     shop.shell.run(retry, **{"14129:3": "unlucky:1"})

@@ -78,8 +78,9 @@ def test_drift_is_observed_beside_the_worker_and_reported_once(
 
 @pytest.mark.timeout(1_800)
 def test_with_automatic_activation_a_refit_becomes_active_while_the_stream_runs(
-    dataset: Dataset, model: SegmentModel, tmp_path: Path
+    medium_dataset: Dataset, medium_model: SegmentModel, tmp_path: Path
 ) -> None:
+    dataset, model = medium_dataset, medium_model
     with local(tmp_path, model) as run:
         run.stack.start_drift("--auto-refit", "promote")
         first_year, second_year = split(whole(dataset), dataset, to_micros(default_cutoff(dataset)))

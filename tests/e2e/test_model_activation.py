@@ -38,6 +38,8 @@ from tests.support.commands import segue
 from tests.support.local_stack import Local, applied, local, wait_until
 
 Moves = dict[str, tuple[str, str]]
+# So many transactions make customers enough for a middle.
+BEGINNING = 1_000
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,7 @@ def test_a_worker_killed_in_the_middle_of_rescoring_goes_on_with_the_rest(
     dataset, model = medium_dataset, medium_model
     moments = occurred_at(dataset)
     # Transactions of the same moment are sent together, because reconciliation expects all up to the watermark.
-    stop = int(moments.searchsorted(moments[2_499], side="right"))
+    stop = int(moments.searchsorted(moments[BEGINNING - 1], side="right"))
     beginning = Section(0, stop, int(moments[0]), int(moments[stop - 1]))
     results = []
     for kill in (False, True):

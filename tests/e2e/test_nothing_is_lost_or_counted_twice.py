@@ -14,10 +14,11 @@ from producers.pace import Speed
 from producers.replay import whole
 from segue.local.soak.outcome import stored
 from tests.support.local_stack import Local, applied, local, wait_until
-from tests.support.sections import section
-from tests.support.undisturbed import Undisturbed
+from tests.support.undisturbed import Repeated, Undisturbed
 
 KILLS = 5
+# So many transactions are applied in small batches before a stack starts again.
+SMALL_BATCHES = 2_500
 
 
 def test_a_worker_killed_at_random_moments_leaves_what_an_undisturbed_one_leaves(
@@ -49,44 +50,27 @@ def test_the_change_topic_has_every_change_once_and_in_order(undisturbed: Undist
     assert _without_repeats(undisturbed.topic) == _by_customer(undisturbed.topic)
 
 
-def test_replaying_the_same_file_twice_changes_nothing(
+def test_replaying_the_same_file_twice_changes_nothing(medium_dataset: Dataset, medium_runs: Repeated) -> None:
+    once, twice = medium_runs.once, medium_runs.twice
+    assert medium_runs.transactions == medium_runs.duplicates == len(medium_dataset.transactions)
+    assert twice.rows == once.rows
+    assert _by_customer(twice.topic) == _by_customer(once.topic)
+    assert twice.states == once.states
+
+
+def test_a_stack_that_starts_again_with_other_batches_goes_on_where_the_ledger_says(
     medium_dataset: Dataset, medium_model: SegmentModel, medium_undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    with local(tmp_path, medium_model) as run:
-        run.replay(medium_dataset)
-        run.replay(medium_dataset)
-        totals = progress.totals(run.postgres)
-        assert totals.transactions == totals.duplicates == len(medium_dataset.transactions)
-        assert stored(run.postgres) == medium_undisturbed.rows
-        assert _by_customer(run.topic()) == _by_customer(medium_undisturbed.topic)
-
-
-def test_batches_of_7_and_of_5000_give_the_same_rows(
-    medium_dataset: Dataset, medium_model: SegmentModel, tmp_path: Path
-) -> None:
-    first = section(medium_dataset, 0, 2_500)
-    results = []
-    for size in ("7", "5000"):
-        with local(tmp_path / size, medium_model, {"SEGUE_BATCH_SIZE": size}) as run:
-            run.replay(medium_dataset, first)
-            results.append(stored(run.postgres))
-    assert len(results[0]["transactions"]) == 2_500
-    assert results[0] == results[1]
-
-
-def test_a_stack_that_starts_again_goes_on_where_the_ledger_says(
-    medium_dataset: Dataset, medium_model: SegmentModel, medium_undisturbed: Undisturbed, tmp_path: Path
-) -> None:
-    # Small batches, so that the worker does not apply everything at once.
-    with local(tmp_path, medium_model, {"SEGUE_BATCH_SIZE": "20"}) as run:
+    # Batches of 7, so that the worker does not apply everything at once; then of 5,000, and 20,000 are undisturbed.
+    with local(tmp_path, medium_model, {"SEGUE_BATCH_SIZE": "7"}) as run:
         replay = run.replaying.replay(medium_dataset, lambda _: None)
         sending = Thread(target=replay.run, args=(whole(medium_dataset), Speed.parse("max")))
         sending.start()
-        wait_until(lambda: applied(run) > len(medium_dataset.transactions) // 3)
+        wait_until(lambda: applied(run) > SMALL_BATCHES)
         # The stack ends with records still on their way: the embedded broker forgets them.
         replay.stop()
         sending.join()
-    with local(tmp_path, medium_model) as run:
+    with local(tmp_path, medium_model, {"SEGUE_BATCH_SIZE": "5000"}) as run:
         left = run.replaying.resumed(medium_dataset, whole(medium_dataset))
         assert left.start > 0
         run.replay(medium_dataset, left)

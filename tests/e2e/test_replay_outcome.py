@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -131,40 +132,47 @@ def test_files_go_into_a_stream_by_their_content(run: Local, tmp_path: Path) -> 
     assert "see `segue dlq list`" in line
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_a_replay_cleanly_and_only_one_runs_at_a_time(
-    run: Local, tmp_path: Path, number: signal.Signals, code: int
+def test_a_signal_ends_a_replay_cleanly_only_one_runs_at_a_time_and_a_killed_one_blocks_nobody(
+    run: Local, tmp_path: Path
 ) -> None:
     shop = _file(tmp_path / "shop.csv", _rows(range(SLOWLY_SENT)))
-    process = _start(tmp_path, shop, "--rate", "40")
+    sent = 0
+    for number, ends_with in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        with _sending_slowly(run, tmp_path, shop) as process:
+            refused = _refusal(shop)
+            assert "a replay of shop.csv is running" in refused
+            assert f"process {process.pid} since" in refused
+            process.send_signal(number)
+            output, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == ends_with, output
+        assert "continue with --resume" in output.splitlines()[-1]
+        (row,) = replay_control.replays(run.postgres)
+        assert row.state == "stopped"
+        assert 20 <= row.sent < SLOWLY_SENT
+        sent += row.sent
+        assert applied(run) == sent
+    with _sending_slowly(run, tmp_path, shop) as process:
+        process.kill()
+        process.communicate(timeout=PATIENCE)
+    code, outcome = _replay(shop, "--resume")
+    left = outcome["sent"]
+    assert 0 < left <= SLOWLY_SENT - sent - 20
+    assert (code, _counts(outcome)[:3], applied(run)) == (0, (left, left, 0), SLOWLY_SENT)
+    # Each replay went on where the one before had ended.
+    assert progress.totals(run.postgres).duplicates == 0
+
+
+@contextmanager
+def _sending_slowly(run: Local, folder: Path, shop: str) -> "Iterator[subprocess.Popen[str]]":
+    """A replay that goes on for longer than the block, which has sent some transactions."""
+    before = applied(run)
+    process = _start(folder, shop, "--rate", "40", "--resume")
     try:
-        wait_until(lambda: applied(run) >= 20)
-        refused = _refusal(shop)
-        assert "a replay of shop.csv is running" in refused
-        assert f"process {process.pid} since" in refused
-        process.send_signal(number)
-        output, _ = process.communicate(timeout=PATIENCE)
+        wait_until(lambda: applied(run) >= before + 20)
+        yield process
     finally:
         process.kill()
-    assert process.returncode == code, output
-    assert "continue with --resume" in output.splitlines()[-1]
-    (row,) = replay_control.replays(run.postgres)
-    assert row.state == "stopped"
-    sent = row.sent
-    assert 20 <= sent < SLOWLY_SENT
-    left = SLOWLY_SENT - sent
-    code, outcome = _replay(shop, "--resume")
-    assert (code, _counts(outcome)[:3]) == (0, (left, left, 0))
-
-
-def test_a_replay_that_was_killed_blocks_nobody(run: Local, tmp_path: Path) -> None:
-    shop = _file(tmp_path / "shop.csv", _rows(range(SLOWLY_SENT)))
-    process = _start(tmp_path, shop, "--rate", "40")
-    wait_until(lambda: applied(run) >= 20)
-    process.kill()
-    process.communicate(timeout=PATIENCE)
-    code, outcome = _replay(shop, "--resume")
-    assert (code, outcome["duplicates"], applied(run)) == (0, 0, SLOWLY_SENT)
+        process.wait(PATIENCE)
 
 
 def test_a_loop_sends_one_period_after_another_in_order(run: Local, tmp_path: Path) -> None:

@@ -69,15 +69,17 @@ def every(rights: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def as_user(database_url: str) -> Iterator[Callable[[roles.Role], str]]:
+def as_user(migrated_url: str) -> Iterator[Callable[[roles.Role], str]]:
     """Makes the URL of the database for a user with the rights of a role."""
-    migrate(database_url)
-    owner = engine(database_url)
+    # A copied database has the rights to its tables, and not those to itself.
+    with connect(migrated_url, autocommit=True) as administrator:
+        assert public_rights.revoke(administrator) == []
+    owner = engine(migrated_url)
     model_registry.register(owner, MODEL)
 
     def url(role: roles.Role) -> str:
         user = roles.make_login(owner, role, None)
-        return make_url(database_url).set(username=user).render_as_string(hide_password=False)
+        return make_url(migrated_url).set(username=user).render_as_string(hide_password=False)
 
     yield url
     owner.dispose()
@@ -129,11 +131,11 @@ async def _everything(url: str) -> None:
         await risk_outbox.close()
 
 
-def test_the_worker_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
+def test_the_worker_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], migrated_url: str) -> None:
     url = as_user(roles.WORKER)
     tables = "customers, transactions, segment_changes, risk_states, risk_changes, stream_currency, stream_progress, "
     tables += "dead_letters, model_activations, log_faults, erasures"
-    _needs_each(database_url, roles.WORKER, roles.WORKER_RIGHTS, partial(_live, url), tables)
+    _needs_each(migrated_url, roles.WORKER, roles.WORKER_RIGHTS, partial(_live, url), tables)
 
 
 def test_a_search_path_in_the_url_holds_for_the_migration_and_for_the_worker(database_url: str) -> None:
@@ -182,14 +184,14 @@ def test_the_worker_can_do_nothing_else(as_user: Callable[[roles.Role], str]) ->
     _refused(url, statements)
 
 
-def test_the_observer_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
+def test_the_observer_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], migrated_url: str) -> None:
     url = as_user(roles.DRIFT)
-    owner = engine(database_url)
+    owner = engine(migrated_url)
     rows, reached = shop("returns"), moment(80)
     model_registry.register(owner, model_of("returns"))
     fill(owner, rows[rows["occurred_at"] < reached].assign(country="Nowhere"), model_of("returns"), reached)
     tables = "drift_observations, drift_alarms, model_aliases"
-    _needs_each(database_url, roles.DRIFT, roles.DRIFT_RIGHTS, partial(_observe, url), tables)
+    _needs_each(migrated_url, roles.DRIFT, roles.DRIFT_RIGHTS, partial(_observe, url), tables)
     owner.dispose()
 
 
@@ -225,11 +227,11 @@ def test_the_api_reads_what_it_answers_and_writes_nothing(as_user: Callable[[rol
     _refused(url, ["UPDATE api_keys SET revoked_at = NULL", "SET ROLE segue_worker"])
 
 
-def test_the_operator_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], database_url: str) -> None:
+def test_the_operator_needs_every_right_that_it_has(as_user: Callable[[roles.Role], str], migrated_url: str) -> None:
     url = as_user(roles.OPERATOR)
     tables = "skipped_records, dead_letters, log_faults, webhook_dead_letters, replay_control, api_keys, "
     tables += "stream_progress, model_aliases, audiences, campaigns, campaign_members"
-    _needs_each(database_url, roles.OPERATOR, roles.OPERATOR_RIGHTS, partial(_operate, database_url, url), tables)
+    _needs_each(migrated_url, roles.OPERATOR, roles.OPERATOR_RIGHTS, partial(_operate, migrated_url, url), tables)
 
 
 def test_the_operator_can_change_neither_customers_nor_what_was_recorded(
@@ -365,11 +367,11 @@ def test_every_table_has_its_rights() -> None:
     assert {*roles.WORKER_RIGHTS}.isdisjoint(roles.NOT_FOR_WORKERS)
 
 
-def test_the_next_migration_revokes_added_rights(as_user: Callable[[roles.Role], str], database_url: str) -> None:
+def test_the_next_migration_revokes_added_rights(as_user: Callable[[roles.Role], str], migrated_url: str) -> None:
     url = as_user(roles.DASHBOARD)
-    with connect(database_url, autocommit=True) as owner:
+    with connect(migrated_url, autocommit=True) as owner:
         owner.execute("GRANT ALL ON customers TO segue_dashboard")
-    assert migrate(database_url) == ([], [])
+    assert migrate(migrated_url) == ([], [])
     _refused(url, ["DELETE FROM customers"])
 
 
@@ -414,9 +416,8 @@ def test_segue_migrate_creates_the_users_with_given_passwords(
     _refused(url, ["DELETE FROM customers"])
 
 
-def test_a_password_is_stored_as_a_verifier_only(database_url: str) -> None:
-    migrate(database_url)
-    owner = engine(database_url)
+def test_a_password_is_stored_as_a_verifier_only(migrated_url: str) -> None:
+    owner = engine(migrated_url)
     roles.make_login(owner, roles.WORKER, "o'hush%")
     query = text("SELECT rolpassword FROM pg_authid WHERE rolname = 'segue_worker_login'")
     with owner.connect() as connection:

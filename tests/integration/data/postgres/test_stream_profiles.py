@@ -12,7 +12,7 @@ from batch.fit import fit
 from batch.profiles import profiles_as_of
 from data.datasets.dataset import Dataset
 from data.postgres import model_registry
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from data.postgres.ledger import orders_until
 from data.postgres.stream_profiles import current_profiles, read_profiles
 from tests.support.dataset_tables import fill
@@ -29,21 +29,14 @@ def dataset() -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def stream(dataset: Dataset, postgres_server: str) -> Iterator[Engine]:
+def stream(dataset: Dataset, postgres_server: str, migrated: str) -> Iterator[Engine]:
     """A stream that has applied the whole dataset; its watermark is the last transaction's moment."""
-    with new_database(postgres_server) as url:
-        migrate(url)
+    with new_database(postgres_server, migrated) as url:
         postgres = engine(url)
         model_registry.register(postgres, a_model())
         fill(postgres, dataset.transactions, a_model(), dataset.report.last)
         yield postgres
         postgres.dispose()
-
-
-@pytest.fixture
-def empty(database_url: str) -> Engine:
-    migrate(database_url)
-    return engine(database_url)
 
 
 def test_by_default_both_are_as_of_a_day_after_the_last_transaction(stream: Engine, dataset: Dataset) -> None:
@@ -109,11 +102,11 @@ def test_a_moment_that_the_stream_has_not_reached_is_refused(stream: Engine, dat
         read_profiles(stream, dataset.report.last + 2 * DAY)
 
 
-def test_a_stream_without_a_watermark_or_transactions_is_an_error(empty: Engine) -> None:
+def test_a_stream_without_a_watermark_or_transactions_is_an_error(postgres: Engine) -> None:
     with pytest.raises(LookupError, match="has not reached any event time yet"):
-        read_profiles(empty)
-    model_registry.register(empty, a_model())
-    with empty.begin() as connection:
+        read_profiles(postgres)
+    model_registry.register(postgres, a_model())
+    with postgres.begin() as connection:
         connection.execute(
             text(
                 "INSERT INTO stream_progress (partition, log_id, next_offset, epoch, owner, event_time) "
@@ -122,7 +115,7 @@ def test_a_stream_without_a_watermark_or_transactions_is_an_error(empty: Engine)
             {"moment": datetime(2011, 1, 1, tzinfo=UTC)},
         )
     with pytest.raises(LookupError, match="no transactions yet"):
-        read_profiles(empty)
+        read_profiles(postgres)
 
 
 @pytest.mark.parametrize("most", [20, 1_000_000])

@@ -14,7 +14,7 @@ from dashboard.shared.reading import progress, reading
 from data.datasets.steady import Injection, moment, steady_shop
 from data.postgres import drift, model_registry
 from data.postgres.aliases import PROPOSED
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from models.rhythm.carried import carrying, rhythm_of
 from models.segment_model import SegmentModel
 from models.units import to_micros
@@ -42,7 +42,6 @@ def predicting(transactions: pd.DataFrame) -> SegmentModel:
 
 def stream(url: str, injection: Injection) -> Engine:
     """A stream that has applied everything, and a champion that was fitted before its first day."""
-    migrate(url)
     postgres, champion = engine(url), predicting(shop(injection))
     model_registry.register(postgres, champion)
     fill(postgres, shop(injection).assign(country="Nowhere"), champion, END)
@@ -50,8 +49,8 @@ def stream(url: str, injection: Injection) -> Engine:
 
 
 @pytest.fixture(scope="module")
-def seldom(postgres_server: str) -> Iterator[Engine]:
-    with new_database(postgres_server) as url:
+def seldom(postgres_server: str, migrated: str) -> Iterator[Engine]:
+    with new_database(postgres_server, migrated) as url:
         postgres = stream(url, "seldom")
         assert StreamObserver(postgres).observe() == DAYS
         yield postgres
@@ -59,8 +58,8 @@ def seldom(postgres_server: str) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def steady(postgres_server: str) -> Iterator[Engine]:
-    with new_database(postgres_server) as url:
+def steady(postgres_server: str, migrated: str) -> Iterator[Engine]:
+    with new_database(postgres_server, migrated) as url:
         postgres = stream(url, "none")
         assert StreamObserver(postgres).observe() == DAYS
         yield postgres

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from batch.dataset_frames import orders_of
 from batch.fit_predictions import fit_predictions, fit_with_predictions
 from data.postgres import model_registry
-from data.postgres.database import engine, migrate
+from data.postgres.database import engine
 from models.rhythm.carried import KEPT_KEY, rhythm_of
 from models.rhythm.sample_size import MOST_CUSTOMERS
 from models.segment_model import SegmentModel
@@ -31,10 +31,9 @@ def champion() -> SegmentModel:
 
 
 @pytest.fixture(scope="module")
-def stream(champion: SegmentModel, postgres_server: str) -> Iterator[Engine]:
+def stream(champion: SegmentModel, postgres_server: str, migrated: str) -> Iterator[Engine]:
     """A stream that has applied a whole dataset."""
-    with new_database(postgres_server) as url:
-        migrate(url)
+    with new_database(postgres_server, migrated) as url:
         postgres = engine(url)
         model_registry.register(postgres, champion)
         fill(postgres, medium().transactions, champion, medium().report.last)
