@@ -8,7 +8,7 @@ from sqlalchemy import Engine, select
 from data.postgres import api_keys
 from data.postgres.api_keys import ApiKey
 from data.postgres.tables import api_keys as table
-from runtime.errors import NotFoundError
+from runtime.errors import Hint, NotFoundError
 from services.api.access import Keys
 from services.api.reading import CustomerReader
 
@@ -50,5 +50,6 @@ def test_a_changed_or_invented_key_is_not_valid(postgres: Engine, migrated_url: 
 
 
 def test_revoking_an_unknown_key_says_so(postgres: Engine) -> None:
-    with pytest.raises(NotFoundError, match="segue keys list"):
+    with pytest.raises(NotFoundError, match="there is no key nope") as raised:
         api_keys.revoke(postgres, "nope")
+    assert raised.value.hint is Hint.LIST_KEYS
