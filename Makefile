@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 # The tests of a file share its stack: they stay in one process. Files that wait and files that compute take turns
-# (tests/support/file_order.py), so four files on two cores leave none of them idle. One thread for each process.
+# (tests/support/file_order.py), so five files on two cores leave none of them idle; with Java and browsers, four do. One
+# thread for each process.
 # The tests start hundreds of processes: each of them, and the next run, reads the byte code that the first one has written.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 FILES := --dist loadfile --no-loadscope-reorder
@@ -36,7 +37,7 @@ test-fast: $(VENV)/.dev  ## Run unit and property tests and doctests, in about a
 	@SEGUE_TEST_DATASET=synthetic $(PYTEST) -n 2 $(FILES) tests/unit -m "not slow" --hypothesis-profile=fast $(ARGS)
 
 test: $(VENV)/.dev  ## Run every test but those that need Java or a browser, or that cause faults
-	@$(PYTEST) -n 4 $(FILES) -m "not kafka and not faults and not browser" $(ARGS)
+	@$(PYTEST) -n 5 $(FILES) -m "not kafka and not faults and not browser" $(ARGS)
 
 test-all: $(VENV)/.dev  ## Run all tests: a real Kafka, browsers and faults included
 	@$(PYTEST) -n 4 $(FILES) $(ARGS)
