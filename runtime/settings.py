@@ -29,7 +29,7 @@ from runtime.login import Login, roles, roles_of_claims, secure_address
 from runtime.money import Money
 from runtime.postgres_url import parsed, passwords
 from runtime.running_stack import not_running_reason
-from runtime.settings_sources import Environment, SecretFiles, StackSource
+from runtime.settings_sources import SecretFiles, StackSource
 from runtime.topics import ChangeKind, Durability, Topics
 
 _SHORTEST_KEY = 16
@@ -484,7 +484,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the environment first, then files with secrets, then the running local stack."""
-        return init_settings, Environment(settings_cls), SecretFiles(settings_cls), StackSource(settings_cls)
+        return init_settings, env_settings, SecretFiles(settings_cls), StackSource(settings_cls)
 
 
 def variables() -> set[str]:

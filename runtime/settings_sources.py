@@ -9,24 +9,6 @@ from pydantic_settings import PydanticBaseSettingsSource
 from runtime.running_stack import connection
 
 
-class Environment(PydanticBaseSettingsSource):
-    """Variables of the environment, in upper or lower case; an empty one counts as missing.
-
-    pydantic's own source asks of every setting's type whether its value is JSON, at every start; here none is.
-    """
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        """Return nothing: :meth:`__call__` reads all fields at once."""
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Return the values of the settings that the environment names."""
-        values = {variable.lower(): value for variable, value in os.environ.items() if value}
-        prefix = self.config["env_prefix"].lower()
-        fields = {name: f"{prefix}{name}" for name in self.settings_cls.model_fields}
-        return {name: values[variable] for name, variable in fields.items() if variable in values}
-
-
 class SecretFiles(PydanticBaseSettingsSource):
     """Secrets in files that ``SEGUE_..._FILE`` names, as Docker and Kubernetes mount them."""
 
@@ -39,7 +21,7 @@ class SecretFiles(PydanticBaseSettingsSource):
         found = {}
         for name, field in self.settings_cls.model_fields.items():
             variable = f"SEGUE_{name.upper()}_FILE"
-            if (path := os.environ.get(variable)) and "SecretStr" in str(field.annotation):
+            if "SecretStr" in str(field.annotation) and (path := os.environ.get(variable)):
                 try:
                     found[name] = Path(path).read_text().rstrip("\r\n")
                 except OSError as error:

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from pydantic_settings import EnvSettingsSource
 
 from runtime.errors import Hint, SegueError
 from runtime.money import Money
 from runtime.postgres_url import shown
 from runtime.running_stack import STACK_FILE
 from runtime.settings import Settings, bad_setting
-from runtime.settings_sources import Environment
 
 
 @pytest.fixture(autouse=True)
@@ -217,14 +215,3 @@ def test_a_text_that_is_no_currency_or_locale_is_one_line_with_what_to_use(
     with pytest.raises(ValidationError) as raised:
         Settings()
     assert bad_setting(raised.value) == message
-
-
-def test_the_environment_is_read_as_pydantic_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for number, name in enumerate(Settings.model_fields):
-        variable = f"SEGUE_{name}"
-        monkeypatch.setenv(variable.upper() if number % 2 else variable.lower(), "[1]" if number % 3 else "")
-    monkeypatch.delenv("SEGUE_CURRENCY", raising=False)
-    monkeypatch.delenv("segue_currency", raising=False)
-    expected = EnvSettingsSource(Settings)()
-    assert len(expected) > len(Settings.model_fields) / 2
-    assert Environment(Settings)() == expected
