@@ -125,5 +125,9 @@ def nearest(model: SegmentModel, recency: Floats, off_axis: Floats) -> Ints:
 
     A point on a border is in the segment with the lower number.
     """
-    squares = (recency[:, None] - model.scored_centroids[:, 0]) ** 2 + off_axis
-    return np.asarray(squares.argmin(axis=1), dtype=np.int64)
+    return np.asarray(squared_distances(model, recency, off_axis).argmin(axis=1), dtype=np.int64)
+
+
+def squared_distances(model: SegmentModel, recency: Floats, off_axis: Floats) -> Floats:
+    """Squared distances to every centroid that decides, shape (n, j), from the arguments of :func:`nearest`."""
+    return np.asarray((recency[:, None] - model.scored_centroids[:, 0]) ** 2 + off_axis)

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct
 
 from models.drift.psi import counts, quantile_edges
-from models.scoring import transformed
+from models.scoring import off_axis_distances, squared_distances, transformed
 from models.segment_model import FEATURES, INACTIVE, SegmentModel
 from models.units import Bools, Floats, Ints
 
@@ -89,12 +89,8 @@ class Reference(Struct, frozen=True):
 
 def standardised(model: SegmentModel, population: Population) -> Floats:
     """Transformed and standardised features of customers, shape (n, 3)."""
-    return np.column_stack(_standardised(model, population))
-
-
-def _standardised(model: SegmentModel, population: Population) -> list[Floats]:
     columns: tuple[Ints | Floats, ...] = (population.recency, population.frequency, population.monetary)
-    return [transformed(model, feature, column) for feature, column in enumerate(columns)]
+    return np.column_stack([transformed(model, feature, column) for feature, column in enumerate(columns)])
 
 
 class Nearest(NamedTuple):
@@ -118,15 +114,9 @@ def nearest_centroids(model: SegmentModel, population: Population) -> Nearest:
     Under a model with a window, this does not hold for customers without a purchase in it: leave them out
     (:func:`clustered`).
     """
-    recency, frequency, monetary = _standardised(model, population)
-    numbers, least = np.zeros(len(population), dtype=np.int64), np.full(len(population), np.inf)
-    # All customers of one centroid at a time: numpy is slow at loops over the few centroids of each customer.
-    for number, centroid in enumerate(model.scored_centroids.tolist()):
-        off_axis = (frequency - centroid[1]) ** 2 + (monetary - centroid[2]) ** 2
-        squares = (recency - centroid[0]) ** 2 + off_axis
-        np.copyto(numbers, number, where=squares < least)
-        np.minimum(least, squares, out=least)
-    return Nearest(numbers, least)
+    off_axis = off_axis_distances(model, population.frequency, population.monetary)
+    squares = squared_distances(model, transformed(model, 0, population.recency), off_axis)
+    return Nearest(squares.argmin(axis=1), squares.min(axis=1))
 
 
 def clustered(model: SegmentModel, population: Population) -> Population:
