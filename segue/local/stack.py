@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 
 from data.postgres import roles
 from data.postgres.database import engine, migrate
+from runtime.errors import SegueError
 from runtime.money import Money
 from runtime.private_files import private_folder, restrict_tree
 from runtime.settings import Settings
@@ -38,7 +39,7 @@ _BROKER_SETTINGS: dict[BrokerKind, dict[str, str]] = {
 }
 
 
-class StackError(RuntimeError):
+class StackError(SegueError, RuntimeError):
     """The local stack can't start; the message says what to do."""
 
 

@@ -18,6 +18,7 @@ import httpx
 from standardwebhooks import Webhook
 
 from data.contract.events import CONTENT_TYPE
+from runtime.errors import SegueError
 from services.webhooks.schedule import AcceptedAttempt, AttemptOutcome, Delivery, FailedAttempt, RefusedAttempt
 
 _PREFIX = "whsec_"
@@ -39,7 +40,7 @@ _REPORTED_LENGTH = 200
 _PLAIN = "".join(map(chr, range(0x21, 0x7F))).translate(str.maketrans("", "", '"%.'))
 
 
-class WebhookError(ValueError):
+class WebhookError(SegueError, ValueError):
     """A webhook's settings are invalid; the message says what to do, and contains no secret."""
 
 

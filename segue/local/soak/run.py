@@ -20,6 +20,7 @@ from producers.control import ReplayState
 from producers.pace import Speed
 from producers.replay import Section, ShowProgress, whole
 from producers.replay_session import ReplaySession, session
+from runtime.errors import SegueError
 from runtime.settings import Settings
 from segue.local.broker_kind import BrokerKind
 from segue.local.demo import wait_for_worker
@@ -36,7 +37,7 @@ _CHECK_SECONDS = 0.02
 _PAUSES_PER_ANSWER = 3
 
 
-class SoakError(RuntimeError):
+class SoakError(SegueError, RuntimeError):
     """Processing did not continue by itself."""
 
 
