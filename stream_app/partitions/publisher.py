@@ -155,17 +155,16 @@ class Publisher:
         context = self._context
 
         def new(claim: PartitionProgress, personas: Mapping[str, str]) -> Relay:
-            outbox = Outbox(context.database, claim.partition, kind.table)
             return Relay(
-                outbox,
+                Outbox(context.database, claim.partition, kind.table),
                 claim,
                 personas,
-                new_writer,
-                changes_behind,
-                observer,
-                context.clock,
-                context.new_thread,
-                kind,
+                new_writer=new_writer,
+                changes_behind=changes_behind,
+                observer=observer,
+                clock=context.clock,
+                new_thread=context.new_thread,
+                kind=kind,
             )
 
         return new

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, make_url, text
 
 from data.postgres.database import engine, migrate
 from tests.support.memory import folder_in_memory
-from tests.support.postgres import new_database, running_postgres
+from tests.support.postgres import new_database, opened, running_postgres
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +48,8 @@ def migrated_url(postgres_server: str, migrated: str) -> Iterator[str]:
 @pytest.fixture
 def postgres(migrated_url: str) -> Iterator[Engine]:
     """An engine on a database with all tables and no rows."""
-    made = engine(migrated_url)
-    yield made
-    made.dispose()
+    with opened(migrated_url) as made:
+        yield made
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import make_url, text
+from sqlalchemy import Engine, make_url, text
 
 from data.postgres.database import engine
 from segue.local.postgres import LocalPostgres
@@ -38,3 +38,13 @@ def new_database(server_url: str, template: str = "template1") -> Iterator[str]:
         with server.connect() as connection:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
         server.dispose()
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """An engine on a database while the block runs."""
+    made = engine(url)
+    try:
+        yield made
+    finally:
+        made.dispose()

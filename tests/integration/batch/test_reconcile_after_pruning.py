@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,12 +15,11 @@ from batch.profiles import profiles_as_of
 from data.contract.wire import Tick
 from data.datasets.dataset import Dataset
 from data.datasets.load import load
-from data.postgres.database import engine
 from data.postgres.pruning import Retention, prune
 from models.rhythm.carried import carrying
 from segue.cli.app import app
 from tests.support import shop_files
-from tests.support.postgres import new_database
+from tests.support.postgres import new_database, opened
 from tests.support.processed_stream import lived, store
 from tests.support.rhythm import a_rhythm
 from tests.support.stored_risks import store_risks
@@ -65,13 +63,6 @@ def kept_pruned(postgres_server: str, kept_whole: str, dataset: Dataset) -> Iter
             assert (done.changes or 0) > 100
             assert (done.risk_changes or 0) > 100
         yield str(make_url(url).database)
-
-
-@contextmanager
-def opened(url: str) -> Iterator[Engine]:
-    postgres = engine(url)
-    yield postgres
-    postgres.dispose()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import itertools
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,11 +12,10 @@ from sqlalchemy import Engine, event, make_url, select, text
 from batch.backtest import backtest
 from data.datasets.steady import Injection, moment
 from data.postgres import model_registry
-from data.postgres.database import engine
 from data.postgres.tables import drift_alarms, drift_observations, model_aliases
 from models.units import from_micros
 from services.drift.observer import StreamObserver
-from tests.support.postgres import new_database
+from tests.support.postgres import new_database, opened
 from tests.support.steady_stream import go_on, model_of, shop, stream
 
 DAY = timedelta(days=1)
@@ -42,13 +40,6 @@ def complete(postgres_server: str, begun: str) -> Iterator[str]:
         with opened(url) as postgres:
             go_on(postgres, shop(INJECTION), moment(0), END)
         yield str(make_url(url).database)
-
-
-@contextmanager
-def opened(url: str) -> Iterator[Engine]:
-    postgres = engine(url)
-    yield postgres
-    postgres.dispose()
 
 
 @pytest.fixture

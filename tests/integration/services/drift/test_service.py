@@ -11,7 +11,6 @@ from sqlalchemy.exc import OperationalError
 
 from data.datasets.steady import moment
 from data.postgres import drift, model_registry
-from data.postgres.database import engine
 from models.drift.observation import Measurement, Observation
 from models.units import to_micros
 from runtime.brokers import Brokers
@@ -19,7 +18,7 @@ from services.drift.observer import StreamObserver
 from services.drift.publishing import DriftPublisher
 from services.drift.service import DriftService, rest_seconds
 from tests.support.local_stack import wait_until
-from tests.support.postgres import new_database
+from tests.support.postgres import new_database, opened
 from tests.support.steady_stream import go_on, model_of, shop, stream
 
 # The injected drift begins later, so there is no alarm and no need for a broker.
@@ -39,10 +38,8 @@ def streamed(postgres_server: str, migrated: str) -> Iterator[str]:
 @pytest.fixture
 def postgres(postgres_server: str, streamed: str) -> Iterator[Engine]:
     """A stream with thirty days that have not been observed yet."""
-    with new_database(postgres_server, streamed) as url:
-        postgres = engine(url)
+    with new_database(postgres_server, streamed) as url, opened(url) as postgres:
         yield postgres
-        postgres.dispose()
 
 
 @pytest.fixture
